@@ -1,0 +1,76 @@
+#include "api/api.hpp"
+
+#include "api/router.hpp"
+
+namespace busbar::api {
+namespace {
+
+bool is_guarded(const net::HttpRequest& request) {
+    return !request.path.empty() && request.path.front() == "api";
+}
+
+Problem unauthorized(std::string detail, std::string challenge) {
+    return {.status = 401,
+            .detail = std::move(detail),
+            .headers = {{"WWW-Authenticate", std::move(challenge)}}};
+}
+
+}  // namespace
+
+// Who asks: a role (none on the open paths), or why nobody we know.
+struct Api::Caller {
+    std::optional<Role> role{};
+    std::optional<Problem> refusal{};
+};
+
+Api::Api(Dependencies dependencies) : dependencies_(std::move(dependencies)) {}
+
+void Api::set_tokens(std::vector<db::Token> tokens) { tokens_.replace(std::move(tokens)); }
+
+Api::Caller Api::authenticate(const net::HttpRequest& request) {
+    const auto secret = bearer_secret(request.header("Authorization"));
+    if (!secret) {
+        return {.refusal = unauthorized(
+                    "Send a token as 'Authorization: Bearer TOKEN'; 'busbar token create' makes "
+                    "one.",
+                    "Bearer realm=\"busbar\"")};
+    }
+    if (const auto role = tokens_.role_of(*secret)) return {.role = role};
+    if (const auto wait = failures_.count(request.peer_address, dependencies_.now().mono)) {
+        return {.refusal = Problem{
+                    .status = 429,
+                    .detail = "Too many wrong tokens came from this address: wait and try again.",
+                    .headers = {{"Retry-After", std::to_string(wait->count())}}}};
+    }
+    return {.refusal = unauthorized("This token is unknown or has been revoked.",
+                                    "Bearer realm=\"busbar\", error=\"invalid_token\"")};
+}
+
+void Api::handle(net::HttpRequest request, std::function<void(net::HttpResponse)> respond) {
+    Caller caller;
+    if (is_guarded(request)) {
+        caller = authenticate(request);
+        if (caller.refusal) return respond(to_response(*caller.refusal));
+    }
+    auto found = match(request.method, request.path);
+    if (!found.route && found.allowed_methods.empty()) return respond(not_found("resource"));
+    if (!found.route) {
+        return respond(to_response({.status = 405,
+                                    .detail = "This resource knows " + found.allowed_methods + ".",
+                                    .headers = {{"Allow", found.allowed_methods}}}));
+    }
+    const Route& route = *found.route;
+    if (route.access != Access::everyone && !(caller.role && permits(*caller.role, route.access))) {
+        return respond(to_response(
+            {.status = 403,
+             .detail = "This needs the role " + std::string{roles_with(route.access)} + "."}));
+    }
+    auto violations = check_query(route, request);
+    if (!violations.empty() && route.parameters.empty()) {
+        return respond(invalid(std::move(violations)));
+    }
+    route.handle(Call{dependencies_, std::move(request), std::move(found.names),
+                      std::move(violations), std::move(respond)});
+}
+
+}  // namespace busbar::api

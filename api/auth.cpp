@@ -1,0 +1,90 @@
+#include "api/auth.hpp"
+
+#include <algorithm>
+
+#include "base/secrets.hpp"
+#include "base/text.hpp"
+
+namespace busbar::api {
+
+std::optional<Role> role_from_name(std::string_view name) {
+    if (name == "admin") return Role::admin;
+    if (name == "installer") return Role::installer;
+    if (name == "operator") return Role::site_operator;
+    if (name == "viewer") return Role::viewer;
+    return std::nullopt;
+}
+
+bool permits(Role role, Access access) {
+    if (role == Role::admin || access == Access::everyone || access == Access::read) return true;
+    return role == (access == Access::install ? Role::installer : Role::site_operator);
+}
+
+std::string_view roles_with(Access access) {
+    switch (access) {
+        case Access::everyone:
+            return "everyone";
+        case Access::read:
+            return "viewer, operator, installer or admin";
+        case Access::install:
+            return "installer or admin";
+        case Access::operate:
+            return "operator or admin";
+    }
+    return "";
+}
+
+std::optional<std::string_view> bearer_secret(std::string_view authorization) {
+    constexpr std::string_view scheme = "Bearer ";
+    if (!equal_ignoring_case(authorization.substr(0, scheme.size()), scheme)) return std::nullopt;
+    const auto begin = authorization.find_first_not_of(' ', scheme.size());
+    if (begin == std::string_view::npos) return std::nullopt;
+    const auto end = authorization.find_last_not_of(' ');
+    return authorization.substr(begin, end + 1 - begin);
+}
+
+void Tokens::replace(std::vector<db::Token> tokens) {
+    known_.clear();
+    for (auto& token : tokens) {
+        const auto role = role_from_name(token.role);
+        if (role && !token.revoked_at) known_.push_back({std::move(token.secret_hash), *role});
+    }
+}
+
+std::optional<Role> Tokens::role_of(std::string_view secret) const {
+    const auto hash = token_hash(secret);
+    std::optional<Role> role;
+    for (const auto& known : known_) {
+        if (equal_in_constant_time(known.secret_hash, hash)) role = known.role;
+    }
+    return role;
+}
+
+std::optional<std::chrono::seconds> FailureLimit::count(std::string_view peer_address,
+                                                        Instant now) {
+    auto it = by_address_.find(peer_address);
+    if (it == by_address_.end()) {
+        make_room(now);
+        it = by_address_.emplace(peer_address, Failures{now}).first;
+    }
+    auto& failures = it->second;
+    if (now - failures.since >= window) failures = {now};
+    // Beyond the limit nothing more needs to be known.
+    if (failures.count < failures_max) {
+        ++failures.count;
+        return std::nullopt;
+    }
+    return std::chrono::ceil<std::chrono::seconds>(failures.since + window - now);
+}
+
+void FailureLimit::make_room(Instant now) {
+    if (by_address_.size() < addresses_max) return;
+    std::erase_if(by_address_,
+                  [&](const auto& entry) { return now - entry.second.since >= window; });
+    if (by_address_.size() < addresses_max) return;
+    by_address_.erase(std::min_element(
+        by_address_.begin(), by_address_.end(),
+        [](const auto& a, const auto& b) { return a.second.since < b.second.since; }));
+}
+
+}  // namespace busbar::api

@@ -1,0 +1,63 @@
+// /api/v1/charge-points/{id}/commands/{Action}: an OCPP request for a charger.
+#include "site/commands.hpp"
+
+#include "api/handlers.hpp"
+
+namespace busbar::api {
+namespace {
+
+net::HttpResponse response_to(const site::CommandFailure& failure) {
+    using Kind = site::CommandFailure::Kind;
+    const auto problem = [&](int status) {
+        return to_response({.status = status, .detail = failure.detail});
+    };
+    switch (failure.kind) {
+        case Kind::unknown_charge_point:
+            return not_found("charge point");
+        case Kind::unknown_action:
+            return to_response(
+                {.status = 404, .detail = "There is no such action: " + failure.detail + "."});
+        case Kind::invalid_payload:
+            return invalid(failure.violations);
+        case Kind::not_connected:
+        case Kind::not_allowed_now:
+            return problem(409);
+        case Kind::refused:
+            return to_response({.status = 502,
+                                .detail = "The charge point answered with an error.",
+                                .error_code = failure.error_code,
+                                .error_description = failure.detail});
+        case Kind::timeout:
+            return to_response(
+                {.status = 504, .detail = "The charge point did not answer in time."});
+        case Kind::disconnected:
+            // Whether it obeyed is not known: as with a time-out, asking again is up to the caller.
+            return to_response(
+                {.status = 504,
+                 .detail = "The connection ended before the charge point answered."});
+    }
+    return problem(500);
+}
+
+}  // namespace
+
+void send_command(const Call& call, std::string_view charge_point, std::string_view action,
+                  std::string_view payload) {
+    site::command(call.site(), charge_point, action, payload, call.now(),
+                  [respond = call.respond](site::CommandResult result) {
+                      if (const auto* failure = std::get_if<site::CommandFailure>(&result)) {
+                          return respond(response_to(*failure));
+                      }
+                      respond(json_response(200, std::move(std::get<std::string>(result))));
+                  });
+    call.on.after_change();
+}
+
+void send_command(Call call) {
+    // Many requests have no required member: no body is an empty one.
+    if (call.request.body.empty()) call.request.body = "{}";
+    if (!read_body<RawJson>(call)) return;
+    send_command(call, call.names[0], call.names[1], call.request.body);
+}
+
+}  // namespace busbar::api

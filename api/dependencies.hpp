@@ -1,0 +1,33 @@
+// What the REST interface needs from the rest of the program; filled in by app/compose. Plain
+// references and functions, all used on the site loop only.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "db/queries.hpp"
+#include "site/site.hpp"
+
+namespace busbar::api {
+
+// Whether the server can do its work, and if not, why.
+struct Readiness {
+    bool ready = false;
+    std::vector<std::string> reasons;
+};
+
+struct Dependencies {
+    site::Site& site;
+    db::Reader& reader;
+    std::function<Now()> now;
+    // Finds out whether the server is ready; may answer later.
+    std::function<void(std::function<void(Readiness)>)> readiness;
+    // Hashes a password elsewhere and calls back on the site loop; "" if it cannot at the moment.
+    std::function<void(std::string password, std::function<void(std::string hash)>)> hash_password;
+    // Called after anything that changed the site, so that the shell arms its timers again.
+    std::function<void()> after_change;
+};
+
+}  // namespace busbar::api

@@ -1,0 +1,167 @@
+#include "api/router.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "api/handlers.hpp"
+
+namespace busbar::api {
+namespace {
+
+constexpr std::array<std::string_view, 2> list_parameters{"limit", "cursor"};
+constexpr std::array<std::string_view, 7> transaction_parameters{
+    "active", "from", "to", "idTag", "chargePoint", "limit", "cursor"};
+
+constexpr std::array table{
+    Route{"GET", "/healthz", Access::everyone, "Whether the process is up", {}, &show_health},
+    Route{"GET",
+          "/readyz",
+          Access::everyone,
+          "Whether the server can do its work",
+          {},
+          &show_readiness},
+
+    Route{"GET", "/api/v1/charge-points", Access::read, "All charge points, by id", list_parameters,
+          &list_charge_points},
+    Route{"POST",
+          "/api/v1/charge-points",
+          Access::install,
+          "Register a charge point before it connects",
+          {},
+          &register_charge_point},
+    Route{"GET",
+          "/api/v1/charge-points/{id}",
+          Access::read,
+          "A charge point, its connectors and how it deviates from OCPP",
+          {},
+          &show_charge_point},
+    Route{"PATCH",
+          "/api/v1/charge-points/{id}",
+          Access::install,
+          "Change settings of a charge point; accept or reject it",
+          {},
+          &edit_charge_point},
+    Route{"DELETE",
+          "/api/v1/charge-points/{id}",
+          Access::install,
+          "Forget a charge point; its transactions stay",
+          {},
+          &remove_charge_point},
+    Route{"POST",
+          "/api/v1/charge-points/{id}/commands/{Action}",
+          Access::operate,
+          "Send an OCPP request to a charge point and wait for its response",
+          {},
+          &send_command},
+
+    Route{"GET", "/api/v1/badges", Access::read, "All badges, by idTag", list_parameters,
+          &list_badges},
+    Route{"POST", "/api/v1/badges", Access::operate, "Add a badge", {}, &add_badge},
+    Route{"GET", "/api/v1/badges/{idTag}", Access::read, "A badge", {}, &show_badge},
+    Route{"PATCH",
+          "/api/v1/badges/{idTag}",
+          Access::operate,
+          "Change or block a badge",
+          {},
+          &edit_badge},
+    Route{"DELETE",
+          "/api/v1/badges/{idTag}",
+          Access::operate,
+          "Forget a badge; running transactions go on",
+          {},
+          &remove_badge},
+
+    Route{"GET", "/api/v1/transactions", Access::read, "Transactions, newest first",
+          transaction_parameters, &list_transactions},
+    Route{"GET", "/api/v1/transactions/{id}", Access::read, "A transaction", {}, &show_transaction},
+    Route{"GET", "/api/v1/transactions/{id}/meter-values", Access::read,
+          "What the charger measured during a transaction, oldest first", list_parameters,
+          &list_meter_values},
+    Route{"POST",
+          "/api/v1/transactions/{id}/stop",
+          Access::operate,
+          "Ask the charger to end a transaction, or close one that is stuck",
+          {},
+          &stop_transaction},
+
+    Route{"GET",
+          "/api/v1/load",
+          Access::read,
+          "The latest decision of load management",
+          {},
+          &show_load},
+    Route{"POST",
+          "/api/v1/site/plan",
+          Access::install,
+          "Solve a load-management problem; nothing is stored",
+          {},
+          &solve_plan},
+};
+
+// Cuts the next segment off a pattern; "" at its end.
+std::string_view next_segment(std::string_view& pattern) {
+    if (pattern.empty()) return {};
+    pattern.remove_prefix(1);  // the slash
+    const auto segment = pattern.substr(0, pattern.find('/'));
+    pattern.remove_prefix(segment.size());
+    return segment;
+}
+
+bool fits(std::string_view pattern, const std::vector<std::string>& path,
+          std::vector<std::string>& names) {
+    names.clear();
+    for (const auto& segment : path) {
+        const auto expected = next_segment(pattern);
+        if (expected.starts_with('{'))
+            names.push_back(segment);
+        else if (expected != segment)
+            return false;
+    }
+    return pattern.empty();
+}
+
+}  // namespace
+
+std::span<const Route> routes() { return table; }
+
+Match match(std::string_view method, const std::vector<std::string>& path) {
+    // HEAD is GET whose body is left out (RFC 9110, 9.3.2); net leaves it out.
+    const std::string_view wanted = method == "HEAD" ? "GET" : method;
+    Match result;
+    std::vector<std::string> names;
+    for (const auto& route : table) {
+        if (!fits(route.pattern, path, names)) continue;
+        if (route.method == wanted) {
+            result.route = &route;
+            result.names = std::move(names);
+            return result;
+        }
+        if (!result.allowed_methods.empty()) result.allowed_methods += ", ";
+        result.allowed_methods += route.method;
+        if (route.method == "GET") result.allowed_methods += ", HEAD";
+    }
+    return result;
+}
+
+std::vector<Violation> check_query(const Route& route, const net::HttpRequest& request) {
+    std::vector<Violation> violations;
+    const auto& known = route.parameters;
+    for (auto it = request.query.begin(); it != request.query.end(); ++it) {
+        const auto& [name, value] = *it;
+        std::string detail;
+        if (std::find(known.begin(), known.end(), name) == known.end()) {
+            detail = "unknown parameter";
+        } else if (std::any_of(request.query.begin(), it,
+                               [&](const auto& earlier) { return earlier.first == name; })) {
+            detail = "given twice";
+        } else if (!is_plain_text(value)) {
+            detail = "holds control characters or is not UTF-8";
+        } else {
+            continue;
+        }
+        add(violations, {{Defect::unknown_field, pointer_to(name), std::move(detail)}});
+    }
+    return violations;
+}
+
+}  // namespace busbar::api

@@ -1,0 +1,403 @@
+#include "app/compose.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <unordered_map>
+
+#include <spdlog/spdlog.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "api/api.hpp"
+#include "app/charger_link.hpp"
+#include "app/data_directory.hpp"
+#include "app/demo.hpp"
+#include "app/notify.hpp"
+#include "app/password_worker.hpp"
+#include "app/restore.hpp"
+#include "base/secrets.hpp"
+#include "db/change_listener.hpp"
+#include "db/migrate.hpp"
+#include "db/postgres_journal.hpp"
+#include "db/queries.hpp"
+#include "meters/bus.hpp"
+#include "meters/profile.hpp"
+#include "meters/trust.hpp"
+#include "net/http_server.hpp"
+#include "net/websocket_server.hpp"
+#include "ocpp/identity.hpp"
+#include "site/badges.hpp"
+#include "site/connections.hpp"
+#include "site/load_management.hpp"
+
+namespace busbar::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+Now clock_now() {
+    using namespace std::chrono;
+    return {floor<milliseconds>(steady_clock::now()), floor<milliseconds>(system_clock::now())};
+}
+
+dlm::Settings load_management_settings(const Config& config, bool metered) {
+    dlm::Settings settings;
+    settings.limit = phase_amps(config.limit_amps);
+    settings.derate = config.derate;
+    settings.margin = config.margin_amps.empty() ? dlm::default_margin(settings.limit)
+                                                 : phase_amps(config.margin_amps);
+    settings.metered = metered;
+    settings.lease = std::chrono::seconds{config.lease_seconds};
+    if (!config.reserve_blind_amps.empty()) {
+        settings.reserve_blind = phase_amps(config.reserve_blind_amps);
+    } else if (metered) {
+        for (std::size_t p = 0; p < 3; ++p) {
+            settings.reserve_blind[p] = Amps::from_milliamps(settings.limit[p].milliamps / 2);
+        }
+    }
+    for (std::size_t p = 0; p < 3; ++p) {
+        settings.blind_limit[p] =
+            Amps::from_double(settings.limit[p].to_double() * settings.derate) -
+            settings.margin[p] - settings.reserve_blind[p];
+    }
+    if (!config.blind_limit_amps.empty())
+        settings.blind_limit = phase_amps(config.blind_limit_amps);
+    return settings;
+}
+
+site::Settings site_settings(const Config& config, const ServerOptions& options, bool metered) {
+    site::Settings settings;
+    settings.load_management = load_management_settings(config, metered);
+    settings.minimum_current = Amps::from_double(config.minimum_amps);
+    settings.enrolment_open = options.demo;
+    return settings;
+}
+
+}  // namespace
+
+class Server::Impl {
+public:
+    Impl(const Config& config, const ServerOptions& options)
+        : config_(config),
+          data_dir_(open_data_directory(config.data_dir)),
+          demo_(options.demo ? std::make_unique<Demo>() : nullptr) {
+        if (demo_) Demo::adapt(config_);
+        db::migrate(config_.database_url);
+        journal_ = std::make_unique<db::PostgresJournal>(journal_options(), loop_.get_executor());
+        const bool metered = !config_.meter.host.empty();
+        site_ = std::make_unique<site::Site>(*journal_, site_settings(config_, options, metered));
+        site_->log = [](std::string_view event, std::string_view details) {
+            spdlog::info("event={} {}", event, details);
+        };
+        auto snapshot = db::load_site(config_.database_url, spill_path());
+        reader_ = std::make_unique<db::Reader>(config_.database_url, loop_.get_executor());
+        api_ = std::make_unique<api::Api>(api_dependencies());
+        api_->set_tokens(std::move(snapshot.tokens));
+        restore(*site_, std::move(snapshot), clock_now());
+        if (demo_) demo_->furnish(*site_, clock_now());
+        open_listeners();
+        if (demo_) {
+            demo_->start("ws://127.0.0.1:" + std::to_string(chargers_->port()) + "/ocpp");
+            config_.meter.port = demo_->meter_port();
+        }
+        if (metered) open_meter();
+    }
+
+    void run() {
+        watch_signals();
+        announce();
+        listener_ = std::make_unique<db::ChangeListener>(config_.database_url, loop_.get_executor(),
+                                                         change_callbacks());
+        notify_ready();
+        tick();
+        loop_.run();
+    }
+
+private:
+    std::string spill_path() const { return (data_dir_ / "spill.sqlite").string(); }
+
+    db::PostgresJournal::Options journal_options() {
+        db::PostgresJournal::Options options;
+        options.url = config_.database_url;
+        options.spill_path = spill_path();
+        options.on_state_change = [](const db::PostgresJournal::Health& health) {
+            spdlog::warn("event=journal state={} detail=\"{}\"", db::to_string(health.state),
+                         health.detail);
+        };
+        return options;
+    }
+
+    api::Dependencies api_dependencies() {
+        return {.site = *site_,
+                .reader = *reader_,
+                .now = clock_now,
+                .readiness = [this](auto done) { tell_readiness(std::move(done)); },
+                .hash_password =
+                    [this](std::string password, auto done) {
+                        passwords_.hash(std::move(password), std::move(done));
+                    },
+                .after_change = [this] { after_event(); }};
+    }
+
+    void tell_readiness(std::function<void(api::Readiness)> done) {
+        reader_->ping([this, done = std::move(done)](const std::optional<db::ReadError>& error) {
+            api::Readiness readiness{.ready = true, .reasons = {}};
+            if (error) readiness.reasons.push_back("database: " + error->detail);
+            const auto health = journal_->health();
+            if (health.state != db::PostgresJournal::State::normal) {
+                readiness.reasons.push_back("journal is " +
+                                            std::string{db::to_string(health.state)} + ": " +
+                                            health.detail);
+            }
+            readiness.ready = readiness.reasons.empty();
+            done(std::move(readiness));
+        });
+    }
+
+    void open_listeners() {
+        net::WebSocketEvents events;
+        events.authorize = [this](const net::Handshake& handshake, auto decide) {
+            authorize(handshake, std::move(decide));
+        };
+        events.opened = [this](const auto& connection, const net::Verdict&) { opened(connection); };
+        events.received = [this](const auto& connection, std::string_view text) {
+            received(connection, text);
+        };
+        events.closed = [this](const auto& connection) { closed(connection); };
+        events.failed = [](const net::Handshake* handshake, std::string_view what) {
+            spdlog::info("event=handshake_failed address={} what=\"{}\"",
+                         handshake ? handshake->peer_address : "unknown", what);
+        };
+        chargers_ = std::make_unique<net::WebSocketServer>(
+            loop_, config_.ocpp_address, static_cast<std::uint16_t>(config_.ocpp_port),
+            net::WebSocketLimits{}, std::move(events));
+        web_ = std::make_unique<net::HttpServer>(
+            loop_, config_.web_http_address, static_cast<std::uint16_t>(config_.web_http_port),
+            net::HttpLimits{}, [this](net::HttpRequest request, auto respond) {
+                site_->now = clock_now();
+                api_->handle(std::move(request), std::move(respond));
+                after_event();
+            });
+    }
+
+    void open_meter() {
+        const auto profile = meters::find_profile(config_.meter.profile);
+        meters::BusSettings bus;
+        bus.host = config_.meter.host;
+        bus.port =
+            config_.meter.port ? static_cast<std::uint16_t>(config_.meter.port) : profile->tcp_port;
+        meters::MeterSettings meter;
+        meter.name = "main";
+        meter.profile = *profile;
+        meter.unit_id =
+            config_.meter.unit ? static_cast<int>(config_.meter.unit) : profile->unit_id;
+        meter.poll_period = std::chrono::milliseconds{config_.meter.poll_milliseconds};
+        meters::Expectation expectation;
+        for (std::size_t p = 0; p < 3; ++p) {
+            expectation.limit[p] = site_->settings.load_management.limit[p];
+        }
+        trust_.expect(expectation);
+        bus_ = std::make_unique<meters::Bus>(
+            bus, std::vector{std::move(meter)}, [this](meters::PollResult result) {
+                boost::asio::post(loop_, [this, result = std::move(result)]() mutable {
+                    metered(std::move(result));
+                });
+            });
+    }
+
+    // An implausible reading is as good as none: the last good one ages.
+    void metered(meters::PollResult result) {
+        const auto now = clock_now();
+        if (!result.reading) {
+            trust_.observe_failure(result.error);
+        } else {
+            trust_.observe(std::move(*result.reading));
+        }
+        const auto trust = trust_.at(now.mono);
+        if (trust != last_trust_) {
+            last_trust_ = trust;
+            spdlog::warn("event=meter state={} reason=\"{}\"", meters::to_string(trust.freshness),
+                         trust.reason);
+        }
+        const auto& last = trust_.last();
+        if (result.reading && last && last->at == result.at.mono) pass_on(*last, now);
+        after_event();
+    }
+
+    void pass_on(const meters::Reading& reading, Now now) {
+        dlm::MeterInput input;
+        input.at = reading.at;
+        for (std::size_t p = 0; p < 3; ++p) {
+            input.current[p] = Amps::from_double(reading.current_amps[p].value_or(0));
+        }
+        site::on_meter_sample(*site_, input, now);
+    }
+
+    void authorize(const net::Handshake& handshake, std::function<void(net::Verdict)> decide) {
+        const auto admission =
+            site::admit(*site_, {.target = handshake.target,
+                                 .subprotocols = handshake.subprotocols,
+                                 .basic_credentials = handshake.basic_credentials,
+                                 .peer_address = handshake.peer_address});
+        const auto settle = [address = handshake.peer_address,
+                             decide = std::move(decide)](net::Verdict verdict) {
+            if (verdict.status != 101) {
+                spdlog::info("event=refused address={} status={} reason=\"{}\"", address,
+                             verdict.status, verdict.reason);
+            }
+            decide(std::move(verdict));
+        };
+        net::Verdict verdict{.status = admission.status,
+                             .reason = admission.reason,
+                             .subprotocol = admission.subprotocol};
+        if (admission.status != 101 || !admission.password_hash) return settle(verdict);
+        passwords_.check(*admission.password_hash, admission.password,
+                         [verdict, settle](PasswordWorker::Answer answer) mutable {
+                             if (answer == PasswordWorker::Answer::wrong) {
+                                 verdict = {.status = 401, .reason = "wrong password"};
+                             } else if (answer == PasswordWorker::Answer::busy) {
+                                 verdict = {.status = 503, .reason = "busy: try again later"};
+                             }
+                             settle(verdict);
+                         });
+    }
+
+    void opened(const std::shared_ptr<net::Connection>& connection) {
+        const auto& handshake = connection->handshake();
+        const auto identity = ocpp::identity_from_target(handshake.target);
+        // A password check takes time: the charge point may be gone, or no longer welcome.
+        if (!identity || site::admit(*site_, {.target = handshake.target,
+                                              .subprotocols = handshake.subprotocols,
+                                              .basic_credentials = handshake.basic_credentials,
+                                              .peer_address = handshake.peer_address})
+                                 .status != 101) {
+            constexpr std::uint16_t policy_violation = 1008;
+            return connection->close(policy_violation, "no longer welcome");
+        }
+        ++generation_;
+        auto link = std::make_shared<ChargerLink>(
+            generation_, fmt::format("{:x}-{}-", nonce_, generation_), *identity, connection);
+        links_.emplace(connection.get(), link);
+        site::connected(*site_, *identity, link, handshake.peer_address, clock_now());
+        after_event();
+    }
+
+    void received(const std::shared_ptr<net::Connection>& connection, std::string_view text) {
+        const auto link = links_.find(connection.get());
+        if (link == links_.end()) return;
+        const auto kept = link->second;
+        site::receive(*site_, kept->identity, kept, text, clock_now());
+        after_event();
+    }
+
+    void closed(const std::shared_ptr<net::Connection>& connection) {
+        const auto node = links_.extract(connection.get());
+        if (node.empty()) return;
+        site::disconnected(*site_, node.mapped()->identity, node.mapped(), clock_now());
+        after_event();
+    }
+
+    db::ChangeListener::Callbacks change_callbacks() {
+        // A snapshot that lacks an edit of our own would undo it: the one that has it follows.
+        return {.badges =
+                    [this](std::vector<db::BadgeSaved> rows, std::uint64_t sequence) {
+                        if (!journal_->includes(sequence, site_->last_badge_edit)) return;
+                        site::replace_badges(*site_, std::move(rows));
+                    },
+                .charge_points =
+                    [this](std::vector<db::ChargePointSaved> rows, std::uint64_t sequence) {
+                        if (!journal_->includes(sequence, site_->last_charge_point_edit)) return;
+                        site::replace_charge_points(*site_, std::move(rows), clock_now());
+                        after_event();
+                    },
+                .tokens = [this](std::vector<db::Token> rows,
+                                 std::uint64_t) { api_->set_tokens(std::move(rows)); }};
+    }
+
+    // Arms the one timer at the earliest moment the site asked for.
+    void after_event() {
+        const auto wanted = site_->wake_at();
+        if (!wanted || (armed_ && *armed_ <= *wanted)) return;
+        armed_ = wanted;
+        timer_.expires_at(std::chrono::steady_clock::time_point{*wanted});
+        timer_.async_wait([this](const boost::system::error_code& error) {
+            if (!error) tick();
+        });
+    }
+
+    void tick() {
+        armed_.reset();
+        site::on_timer(*site_, clock_now());
+        notify_alive();
+        after_event();
+    }
+
+    void watch_signals() {
+        signals_.async_wait([this](const boost::system::error_code& error, int number) {
+            if (error) return;
+            spdlog::info("event=stopping signal={}", number);
+            stop();
+        });
+    }
+
+    // Chargers are told that we go (1001) and reconnect later; what is appended becomes durable.
+    void stop() {
+        notify_stopping();
+        if (demo_) demo_->stop();
+        if (bus_) bus_->stop();
+        listener_.reset();
+        web_->stop();
+        chargers_->stop();
+        stopping_.expires_after(200ms);
+        stopping_.async_wait([this](const boost::system::error_code&) {
+            timer_.cancel();
+            journal_->stop();
+            loop_.stop();
+        });
+    }
+
+    void announce() {
+        std::printf("listening ocpp ws://%s:%u\n", config_.ocpp_address.c_str(), chargers_->port());
+        std::printf("listening web http://%s:%u\n", config_.web_http_address.c_str(), web_->port());
+        std::fflush(stdout);
+        const auto& limit = config_.limit_amps;
+        if (!config_.limit_configured && !demo_) {
+            spdlog::warn(
+                "event=configuration detail=\"[load_management] limit_amps is not set: "
+                "{} A per phase are assumed\"",
+                limit[0]);
+        }
+    }
+
+    Config config_;
+    std::filesystem::path data_dir_;
+    std::unique_ptr<Demo> demo_;
+    boost::asio::io_context loop_{1};
+    boost::asio::signal_set signals_{loop_, SIGTERM, SIGINT};
+    boost::asio::steady_timer timer_{loop_};
+    boost::asio::steady_timer stopping_{loop_};
+    std::optional<Instant> armed_;
+    PasswordWorker passwords_{loop_.get_executor()};
+    std::unique_ptr<db::PostgresJournal> journal_;
+    std::unique_ptr<site::Site> site_;
+    std::unique_ptr<db::Reader> reader_;
+    std::unique_ptr<api::Api> api_;
+    std::unordered_map<net::Connection*, std::shared_ptr<ChargerLink>> links_;
+    std::uint64_t generation_ = 0;
+    const std::uint32_t nonce_ = static_cast<std::uint32_t>(random_bits());
+    meters::MeterTrust trust_;
+    meters::Trust last_trust_;
+    std::unique_ptr<net::WebSocketServer> chargers_;
+    std::unique_ptr<net::HttpServer> web_;
+    std::unique_ptr<meters::Bus> bus_;
+    std::unique_ptr<db::ChangeListener> listener_;
+};
+
+Server::Server(const Config& config, const ServerOptions& options)
+    : impl_(std::make_unique<Impl>(config, options)) {}
+Server::~Server() = default;
+void Server::run() { impl_->run(); }
+
+}  // namespace busbar::app

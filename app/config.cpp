@@ -1,0 +1,259 @@
+#include "app/config.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include <toml++/toml.h>
+
+#include "app/config_keys.hpp"
+
+namespace busbar::app {
+namespace {
+
+std::string variable_name(const ConfigKey& key) {
+    std::string name = "BUSBAR_" + std::string{key.section} + "_" + std::string{key.name};
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    return name;
+}
+
+std::string bracketed(std::string_view section, std::string_view name) {
+    return "[" + std::string{section} + "] " + std::string{name};
+}
+
+std::optional<double> number(std::string_view text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+// A value, or what it should have been.
+struct Mismatch {
+    std::string expected;
+};
+using Parsed = std::variant<ConfigValue, Mismatch>;
+
+// A TOML value in the shape of the key's member, or what it should have been.
+Parsed value_of(const toml::node& node, const ConfigValue& shape) {
+    if (std::holds_alternative<std::string>(shape)) {
+        if (const auto text = node.value_exact<std::string>()) return ConfigValue{*text};
+        return Mismatch{"must be text in quotes"};
+    }
+    if (std::holds_alternative<std::int64_t>(shape)) {
+        if (const auto integer = node.value_exact<std::int64_t>()) return ConfigValue{*integer};
+        return Mismatch{"must be a whole number"};
+    }
+    if (std::holds_alternative<double>(shape)) {
+        if (node.is_number()) return ConfigValue{*node.value<double>()};
+        return Mismatch{"must be a number"};
+    }
+    const auto* array = node.as_array();
+    std::vector<double> values;
+    if (array) {
+        for (const auto& item : *array) {
+            if (item.is_number()) values.push_back(*item.value<double>());
+        }
+    }
+    if (!array || values.size() != array->size())
+        return Mismatch{"must be a list of numbers like [63, 63, 63]"};
+    return ConfigValue{values};
+}
+
+// The same from an environment variable's text.
+Parsed value_of(std::string_view text, const ConfigValue& shape) {
+    if (std::holds_alternative<std::string>(shape)) return ConfigValue{std::string{text}};
+    if (std::holds_alternative<std::int64_t>(shape)) {
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc{} && end == text.data() + text.size()) return ConfigValue{value};
+        return Mismatch{"must be a whole number"};
+    }
+    if (std::holds_alternative<double>(shape)) {
+        if (const auto value = number(text)) return ConfigValue{*value};
+        return Mismatch{"must be a number"};
+    }
+    std::vector<double> values;
+    std::stringstream parts{std::string{text}};
+    for (std::string part; std::getline(parts, part, ',');) {
+        const auto value = number(part);
+        if (!value) return Mismatch{"must be numbers with commas between them, like 63,63,63"};
+        values.push_back(*value);
+    }
+    return ConfigValue{values};
+}
+
+class Reader {
+public:
+    Reader(Config& config, std::vector<ConfigProblem>& problems)
+        : config_(config), problems_(problems) {}
+
+    void read_toml(const std::string& text, const std::string& source) {
+        toml::table table;
+        try {
+            table = toml::parse(text);
+        } catch (const toml::parse_error& error) {
+            const auto line = std::to_string(error.source().begin.line);
+            problems_.push_back(
+                {source, "", "line " + line + ": " + std::string{error.description()}});
+            return;
+        }
+        for (const auto& [section, content] : table) {
+            const auto* keys = content.as_table();
+            if (!keys) {
+                problems_.push_back(
+                    {source, std::string{section.str()}, "must stand below a [section]"});
+                continue;
+            }
+            for (const auto& [name, node] : *keys)
+                read_key(source, section.str(), name.str(), node);
+        }
+    }
+
+    void read_environment(const Environment& environment) {
+        for (const auto& key : config_keys()) {
+            const auto text = environment(variable_name(key));
+            if (!text) continue;
+            set(key, value_of(*text, key.read(config_)), "environment", variable_name(key));
+        }
+    }
+
+private:
+    void read_key(const std::string& source, std::string_view section, std::string_view name,
+                  const toml::node& node) {
+        const auto& keys = config_keys();
+        const auto key = std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& k) {
+            return k.section == section && k.name == name;
+        });
+        if (key == keys.end()) {
+            std::string known;
+            for (const auto& k : keys) {
+                if (k.section != section) continue;
+                known.append(known.empty() ? "" : ", ").append(k.name);
+            }
+            problems_.push_back({source, bracketed(section, name),
+                                 known.empty() ? "there is no such section"
+                                               : "unknown key; this section has " + known});
+            return;
+        }
+        set(*key, value_of(node, key->read(config_)), source, bracketed(section, name));
+    }
+
+    void set(const ConfigKey& key, const Parsed& value, const std::string& source,
+             const std::string& shown_key) {
+        if (const auto* problem = std::get_if<Mismatch>(&value)) {
+            problems_.push_back({source, shown_key, problem->expected});
+            return;
+        }
+        const auto& read = std::get<ConfigValue>(value);
+        if (const auto problem = key.check(read); !problem.empty()) {
+            problems_.push_back({source, shown_key, problem});
+            return;
+        }
+        key.write(config_, read);
+    }
+
+    Config& config_;
+    std::vector<ConfigProblem>& problems_;
+};
+
+std::string printed(const ConfigValue& value) {
+    std::ostringstream out;
+    if (const auto* text = std::get_if<std::string>(&value)) {
+        out << toml::value<std::string>{*text};
+    } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+        out << *integer;
+    } else if (const auto* real = std::get_if<double>(&value)) {
+        out << toml::value<double>{*real};
+    } else {
+        out << '[';
+        for (const double item : std::get<std::vector<double>>(value)) {
+            if (out.tellp() > 1) out << ", ";
+            out << item;
+        }
+        out << ']';
+    }
+    return out.str();
+}
+
+// "postgresql://user:secret@host" and "password=secret" without the secret.
+std::string masked_url(std::string url) {
+    const auto scheme = url.find("://");
+    const auto at = url.find('@');
+    if (scheme != std::string::npos && at != std::string::npos) {
+        const auto colon = url.find(':', scheme + 3);
+        if (colon < at) url.replace(colon + 1, at - colon - 1, "***");
+    }
+    if (const auto key = url.find("password="); key != std::string::npos) {
+        const auto end = url.find_first_of(" &", key);
+        url.replace(key + 9, end == std::string::npos ? end : end - key - 9, "***");
+    }
+    return url;
+}
+
+}  // namespace
+
+std::string to_string(const ConfigProblem& problem) {
+    return problem.source + ": " + (problem.key.empty() ? "" : problem.key + ": ") + problem.detail;
+}
+
+ReadConfig read_config(const std::optional<std::string>& toml, const std::string& source,
+                       const Environment& environment) {
+    Config config;
+    std::vector<ConfigProblem> problems;
+    Reader reader{config, problems};
+    if (toml) reader.read_toml(*toml, source);
+    reader.read_environment(environment);
+    if (problems.empty()) {
+        for (auto& detail : contradictions(config)) {
+            problems.push_back({toml ? source : "configuration", "", std::move(detail)});
+        }
+    }
+    if (!problems.empty()) return problems;
+    return config;
+}
+
+ReadConfig read_config_file(const std::optional<std::string>& path) {
+    const Environment environment = [](const std::string& name) -> std::optional<std::string> {
+        const char* value = std::getenv(name.c_str());
+        if (!value || !*value) return std::nullopt;
+        return value;
+    };
+    const auto file = path ? path : environment("BUSBAR_CONFIG");
+    if (!file) return read_config(std::nullopt, "", environment);
+    std::ifstream in{*file, std::ios::binary};
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) {
+        return std::vector<ConfigProblem>{
+            {*file, "", "cannot be read: check that it is there and readable"}};
+    }
+    return read_config(text.str(), *file, environment);
+}
+
+std::string print_config(const Config& config) {
+    std::string out;
+    std::string_view section;
+    for (const auto& key : config_keys()) {
+        if (key.section != section) {
+            out.append(out.empty() ? "[" : "\n[").append(key.section).append("]\n");
+            section = key.section;
+        }
+        auto value = key.read(config);
+        if (key.secret) value = masked_url(std::get<std::string>(value));
+        out.append(key.name).append(" = ").append(printed(value)).append("\n");
+    }
+    return out;
+}
+
+PhaseAmps phase_amps(const std::vector<double>& values) {
+    PhaseAmps out{};
+    for (std::size_t p = 0; p < 3 && p < values.size(); ++p) out[p] = Amps::from_double(values[p]);
+    return out;
+}
+
+}  // namespace busbar::app

@@ -1,0 +1,26 @@
+// The program: one subcommand a file in commands/.
+#include <cstdio>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+
+#include "app/commands/commands.hpp"
+
+int main(int argc, char** argv) {
+    CLI::App app{"Busbar: OCPP 1.6J central system and load manager for one site"};
+    app.set_version_flag("--version", BUSBAR_VERSION);
+    app.require_subcommand(1);
+    app.failure_message(CLI::FailureMessage::help);
+    int exit_code = 0;
+    busbar::app::commands::add_all(app, exit_code);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        constexpr int wrong_usage = 2;
+        return app.exit(error) == 0 ? 0 : wrong_usage;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "busbar: %s\n", error.what());
+        return 1;
+    }
+    return exit_code;
+}

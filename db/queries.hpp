@@ -1,0 +1,131 @@
+// The read side of the database: what the site knows at its start, and the lists of the REST
+// interface. load_site blocks (before the server starts); a Reader belongs to the site loop, reads
+// on a thread of its own and calls back on the site loop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "db/error.hpp"
+#include "db/rows.hpp"
+#include "db/token.hpp"
+
+namespace busbar::db {
+
+struct OpenTransaction {
+    TransactionStarted start;
+    std::optional<double> last_register_wh;  // newest Energy.Active.Import.Register of the whole
+    std::optional<Timestamp> last_register_at;
+};
+
+struct StoppedTransaction {
+    TransactionStarted start;
+    TransactionStopped stop;
+};
+
+// A limit that a charger may still obey.
+struct KnownLimit {
+    LimitCommanded commanded;
+    std::optional<LimitAnswered> answered;
+};
+
+// All of the site's state that is kept, read in one snapshot.
+struct SiteSnapshot {
+    std::vector<BadgeSaved> badges;
+    std::vector<ChargePointSaved> charge_points;
+    std::vector<ChargePointBooted> boots;  // the last of each charge point
+    std::vector<ConnectorStatus> connectors;
+    std::vector<OpenTransaction> open_transactions;  // oldest first
+    // Of each known charge point its last 50, and those stopped in the last 48 hours: enough to
+    // know a repeated Start or Stop. Oldest first.
+    std::vector<StoppedTransaction> recent_transactions;
+    // Of each EVSE the newest command and, before it, those back to the last accepted one, oldest
+    // first: what the charger may obey is among them.
+    std::vector<KnownLimit> limits;
+    std::vector<Token> tokens;  // those not revoked
+    TransactionKey next_transaction_key = 1;
+    std::int64_t next_limit_sequence = 1;
+    std::uint64_t journal_sequence = 0;  // for PostgresJournal::includes
+};
+
+// Reads the site. What an earlier run left in the spill is drained into the database first (which
+// a PostgresJournal made before has done already). Throws DatabaseError.
+SiteSnapshot load_site(const std::string& url, const std::string& spill_path);
+
+// Writes what an earlier run left in the spill to the database and empties it. Returns the number
+// of units. Throws DatabaseError; what was not written stays in the spill.
+std::uint64_t drain_spill(const std::string& url, const std::string& spill_path);
+
+struct TransactionFilter {
+    std::optional<bool> active;
+    std::optional<Timestamp> from;      // started_at >= from
+    std::optional<Timestamp> to;        // started_at < to
+    std::optional<std::string> id_tag;  // whatever its case
+    std::optional<std::string> charge_point;
+    int limit = 100;                       // rows a page, 1 to 1000
+    std::optional<TransactionKey> cursor;  // `next` of the page before
+};
+
+struct TransactionRow {
+    TransactionStarted start;
+    std::optional<TransactionStopped> stop;
+};
+
+// Newest first.
+struct TransactionPage {
+    std::vector<TransactionRow> items;
+    std::optional<TransactionKey> next;
+};
+
+// Oldest first. Samples taken at one moment are never split over two pages, so a page may exceed
+// the limit.
+struct MeterValuePage {
+    std::vector<MeterSample> items;
+    std::optional<Timestamp> next;
+};
+
+struct ReadError {
+    enum class Kind { busy, unavailable };
+    Kind kind{};
+    std::string detail;
+};
+
+template <class T>
+using ReadResult = std::variant<T, ReadError>;
+
+class Reader {
+public:
+    // Connects when it is first asked. Each call to PostgreSQL ends after `call_timeout`.
+    Reader(std::string url, boost::asio::any_io_executor site_loop,
+           std::chrono::milliseconds call_timeout = std::chrono::milliseconds{2000});
+    // Waits for the read under way; callbacks not run by then never run.
+    ~Reader();
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
+
+    // Every callback runs once, on the site loop. More than 64 waiting reads: ReadError busy.
+    void transactions(TransactionFilter filter,
+                      std::function<void(ReadResult<TransactionPage>)> done);
+    // Nothing if there is no such transaction.
+    void transaction(TransactionKey id,
+                     std::function<void(ReadResult<std::optional<TransactionRow>>)> done);
+    // The samples of a transaction after `cursor`, `limit` (1 to 10000) or a few more.
+    void meter_values(TransactionKey id, std::optional<Timestamp> cursor, int limit,
+                      std::function<void(ReadResult<MeterValuePage>)> done);
+    // Nothing when the database answers and its schema is the one this program knows.
+    void ping(std::function<void(std::optional<ReadError>)> done);
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace busbar::db

@@ -1,0 +1,234 @@
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include <boost/asio/post.hpp>
+
+#include "db/migrate.hpp"
+#include "db/queries.hpp"
+#include "db/select.hpp"
+
+namespace busbar::db {
+namespace {
+
+constexpr std::size_t waiting_max = 64;
+
+TransactionPage read_transactions(Transaction& transaction, const TransactionFilter& filter) {
+    const int limit = std::clamp(filter.limit, 1, 1000);
+    const auto rows = transaction.exec(
+        "SELECT " + transaction_columns() +
+            " FROM transaction t WHERE ($1::boolean IS NULL OR (t.stopped_at IS NULL) = $1) "
+            "AND ($2::timestamptz IS NULL OR t.started_at >= $2) "
+            "AND ($3::timestamptz IS NULL OR t.started_at < $3) "
+            "AND ($4::text IS NULL OR left(lower(t.id_tag), 255) = left(lower($4 COLLATE \"C\"), "
+            "255)) "
+            "AND ($5::text IS NULL OR t.charge_point = $5) "
+            "AND ($6::bigint IS NULL OR t.id < $6) ORDER BY t.id DESC LIMIT $7",
+        Params{filter.active, filter.from, filter.to, filter.id_tag, filter.charge_point,
+               filter.cursor, limit + 1});
+    TransactionPage page;
+    for (const auto& row : rows) {
+        if (page.items.size() == static_cast<std::size_t>(limit)) {
+            page.next = page.items.back().start.id;
+            break;
+        }
+        page.items.push_back({start_of(row), stop_of(row)});
+    }
+    return page;
+}
+
+std::optional<TransactionRow> read_transaction(Transaction& transaction, TransactionKey id) {
+    const auto rows = transaction.exec(
+        "SELECT " + transaction_columns() + " FROM transaction t WHERE t.id = $1", Params{id});
+    if (rows.empty()) return std::nullopt;
+    return TransactionRow{start_of(rows[0]), stop_of(rows[0])};
+}
+
+MeterValuePage read_meter_values(Transaction& transaction, TransactionKey id,
+                                 const std::optional<Timestamp>& cursor, int limit) {
+    limit = std::clamp(limit, 1, 10'000);
+    const auto rows = transaction.exec(
+        "SELECT charge_point, connector_id, " + milliseconds_of("measured_at") + ", " +
+            milliseconds_of("received_at") +
+            ", context, measurand, phase, location, unit, value, number FROM meter_sample "
+            "WHERE transaction = $1 AND ($2::timestamptz IS NULL OR measured_at > $2) "
+            "ORDER BY measured_at FETCH FIRST $3 ROWS WITH TIES",
+        Params{id, cursor, limit});
+    MeterValuePage page;
+    for (const auto& row : rows) {
+        auto& sample = page.items.emplace_back();
+        sample.charge_point = row[0].as<std::string>();
+        sample.connector_id = row[1].as<std::int32_t>();
+        sample.transaction = id;
+        sample.measured_at = time_of(row[2]);
+        sample.received_at = time_of(row[3]);
+        sample.context = row[4].as<std::string>();
+        sample.measurand = row[5].as<std::string>();
+        sample.phase = row[6].as<std::string>();
+        sample.location = row[7].as<std::string>();
+        sample.unit = row[8].as<std::string>();
+        sample.value = row[9].as<std::string>();
+        if (!row[10].is_null()) sample.number = row[10].as<double>();
+    }
+    if (page.items.size() >= static_cast<std::size_t>(limit)) {
+        page.next = page.items.back().measured_at;
+    }
+    return page;
+}
+
+void check_schema(Transaction& transaction) {
+    const auto version =
+        transaction.exec("SELECT coalesce(max(version), 0) FROM schema_version")[0][0].as<int>();
+    if (version != schema_version_known()) {
+        throw std::runtime_error{"the schema has version " + std::to_string(version) +
+                                 ", this Busbar expects " + std::to_string(schema_version_known())};
+    }
+}
+
+}  // namespace
+
+class Reader::Impl {
+public:
+    Impl(std::string url, boost::asio::any_io_executor site_loop,
+         std::chrono::milliseconds call_timeout)
+        : url_{std::move(url)}, call_timeout_{call_timeout}, site_loop_{std::move(site_loop)} {
+        thread_ = std::thread{[this] { run(); }};
+    }
+    ~Impl() {
+        *closed_ = true;
+        {
+            const std::lock_guard lock{mutex_};
+            stopping_ = true;
+        }
+        changed_.notify_one();
+        thread_.join();
+    }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    // Queues `read(transaction)`; its result, or why there is none, goes to `done` on the site
+    // loop.
+    template <class T, class Read>
+    void submit(Read read, std::function<void(ReadResult<T>)> done) {
+        auto answer = [this, done = std::move(done)](ReadResult<T> result) {
+            boost::asio::post(site_loop_, [closed = closed_, done, result = std::move(result)] {
+                if (!*closed) done(result);
+            });
+        };
+        Job job{.run = [read, answer](Transaction& transaction) { answer(read(transaction)); },
+                .fail = [answer](ReadError error) { answer(std::move(error)); }};
+        {
+            const std::lock_guard lock{mutex_};
+            if (jobs_.size() < waiting_max) {
+                jobs_.push_back(std::move(job));
+                changed_.notify_one();
+                return;
+            }
+        }
+        job.fail({ReadError::Kind::busy, "too many reads are waiting for the database"});
+    }
+
+private:
+    struct Job {
+        std::function<void(Transaction&)> run;
+        std::function<void(ReadError)> fail;
+    };
+
+    void run() {
+        std::unique_lock lock{mutex_};
+        for (;;) {
+            changed_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
+            if (stopping_) return;
+            const auto job = std::move(jobs_.front());
+            jobs_.pop_front();
+            lock.unlock();
+            execute(job);
+            lock.lock();
+        }
+    }
+
+    void execute(const Job& job) {
+        // A connection that has lain idle may have died unnoticed: that is no reason to fail.
+        const bool reused = connection_ != nullptr;
+        auto error = attempt(job);
+        if (error && reused && !connection_) error = attempt(job);
+        if (error) job.fail({ReadError::Kind::unavailable, *error});
+    }
+
+    std::optional<std::string> attempt(const Job& job) {
+        try {
+            if (!connection_) {
+                connection_ = std::make_unique<Connection>(url_, call_timeout_, "busbar-read");
+            }
+            Transaction transaction{*connection_};
+            transaction.read_snapshot();
+            job.run(transaction);
+            return std::nullopt;
+        } catch (const pqxx::sql_error& error) {
+            if (error.sqlstate().starts_with("57")) connection_.reset();
+            return one_line(error);
+        } catch (const pqxx::failure& error) {
+            connection_.reset();
+            return one_line(error);
+        } catch (const std::exception& error) {
+            return one_line(error);
+        }
+    }
+
+    const std::string url_;
+    const std::chrono::milliseconds call_timeout_;
+    boost::asio::any_io_executor site_loop_;
+    std::shared_ptr<bool> closed_ = std::make_shared<bool>(false);  // site loop only
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<Job> jobs_;
+    bool stopping_ = false;
+    std::unique_ptr<Connection> connection_;  // the thread's own
+    std::thread thread_;
+};
+
+Reader::Reader(std::string url, boost::asio::any_io_executor site_loop,
+               std::chrono::milliseconds call_timeout)
+    : impl_{std::make_unique<Impl>(std::move(url), std::move(site_loop), call_timeout)} {}
+Reader::~Reader() = default;
+
+void Reader::transactions(TransactionFilter filter,
+                          std::function<void(ReadResult<TransactionPage>)> done) {
+    impl_->submit<TransactionPage>(
+        [filter = std::move(filter)](Transaction& transaction) {
+            return read_transactions(transaction, filter);
+        },
+        std::move(done));
+}
+
+void Reader::transaction(TransactionKey id,
+                         std::function<void(ReadResult<std::optional<TransactionRow>>)> done) {
+    impl_->submit<std::optional<TransactionRow>>(
+        [id](Transaction& transaction) { return read_transaction(transaction, id); },
+        std::move(done));
+}
+
+void Reader::meter_values(TransactionKey id, std::optional<Timestamp> cursor, int limit,
+                          std::function<void(ReadResult<MeterValuePage>)> done) {
+    impl_->submit<MeterValuePage>(
+        [id, cursor, limit](Transaction& transaction) {
+            return read_meter_values(transaction, id, cursor, limit);
+        },
+        std::move(done));
+}
+
+void Reader::ping(std::function<void(std::optional<ReadError>)> done) {
+    impl_->submit<std::monostate>(
+        [](Transaction& transaction) {
+            check_schema(transaction);
+            return std::monostate{};
+        },
+        [done = std::move(done)](const ReadResult<std::monostate>& result) {
+            const auto* error = std::get_if<ReadError>(&result);
+            done(error ? std::optional{*error} : std::nullopt);
+        });
+}
+
+}  // namespace busbar::db

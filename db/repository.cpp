@@ -1,0 +1,271 @@
+#include "db/repository.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "base/codec.hpp"
+
+namespace busbar::db {
+namespace {
+
+constexpr const char* remove_charge_points = R"(
+WITH removed AS (SELECT unnest($1::text[]) AS id),
+     boots AS (DELETE FROM charge_point_boot b USING removed r WHERE b.charge_point = r.id),
+     connectors AS (DELETE FROM connector_status c USING removed r WHERE c.charge_point = r.id)
+DELETE FROM charge_point c USING removed r WHERE c.id = r.id)";
+
+constexpr const char* save_charge_points = R"(
+INSERT INTO charge_point (id, state, label, location, password_hash, validation, assume_ocpp16,
+                          max_milliamps, phase_map)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                     $7::boolean[], $8::integer[], $9::text[])
+ON CONFLICT (id) DO UPDATE SET
+    state = excluded.state, label = excluded.label, location = excluded.location,
+    password_hash = excluded.password_hash, validation = excluded.validation,
+    assume_ocpp16 = excluded.assume_ocpp16, max_milliamps = excluded.max_milliamps,
+    phase_map = excluded.phase_map)";
+
+constexpr const char* save_boots = R"(
+INSERT INTO charge_point_boot (charge_point, vendor, model, serial_number, firmware_version, at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+ON CONFLICT (charge_point) DO UPDATE SET
+    vendor = excluded.vendor, model = excluded.model, serial_number = excluded.serial_number,
+    firmware_version = excluded.firmware_version, at = excluded.at)";
+
+constexpr const char* save_connectors = R"(
+INSERT INTO connector_status (charge_point, connector_id, status, error_code, info,
+                              vendor_error_code, at, received_at)
+SELECT * FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[],
+                     $7::timestamptz[], $8::timestamptz[])
+ON CONFLICT (charge_point, connector_id) DO UPDATE SET
+    status = excluded.status, error_code = excluded.error_code, info = excluded.info,
+    vendor_error_code = excluded.vendor_error_code, at = excluded.at,
+    received_at = excluded.received_at)";
+
+// A second transaction with a key that exists under another start is no repeat but our bug, and
+// must not pass unseen: the primary key raises it.
+constexpr const char* start_transactions = R"(
+INSERT INTO transaction (id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh,
+                         started_at, received_at, "authorization", start_day)
+SELECT id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh, started_at,
+       received_at, verdict,
+       CASE WHEN implausible_start THEN (received_at AT TIME ZONE 'UTC')::date
+            ELSE '-infinity'::date END
+FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::integer[], $5::text[], $6::integer[],
+            $7::timestamptz[], $8::timestamptz[], $9::text[], $10::boolean[])
+     AS row (id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh, started_at,
+             received_at, verdict, implausible_start)
+ON CONFLICT (charge_point, connector_id, (left(lower(id_tag), 255)), started_at, meter_start_wh,
+             start_day) DO NOTHING)";
+
+constexpr const char* stop_transactions = R"(
+UPDATE transaction t SET
+    meter_stop_wh = s.meter_stop_wh, stopped_at = s.stopped_at, stop_received_at = s.received_at,
+    stop_reason = s.reason, stop_id_tag = s.id_tag, estimated = s.estimated
+FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], $5::text[],
+            $6::text[], $7::boolean[])
+     AS s (id, meter_stop_wh, stopped_at, received_at, reason, id_tag, estimated)
+WHERE t.id = s.id AND (t.stopped_at IS NULL OR (t.estimated AND NOT s.estimated)))";
+
+constexpr const char* unknown_transactions = R"(
+SELECT s.id FROM unnest($1::bigint[]) AS s (id)
+WHERE NOT EXISTS (SELECT FROM transaction t WHERE t.id = s.id))";
+
+constexpr const char* save_orphan_stops = R"(
+INSERT INTO orphan_stop (charge_point, transaction_id, meter_stop_wh, stopped_at, received_at,
+                         reason, id_tag)
+SELECT * FROM unnest($1::text[], $2::integer[], $3::integer[], $4::timestamptz[],
+                     $5::timestamptz[], $6::text[], $7::text[])
+ON CONFLICT ON CONSTRAINT orphan_stop_key DO NOTHING)";
+
+constexpr const char* save_samples = R"(
+INSERT INTO meter_sample (charge_point, connector_id, transaction, measured_at, received_at,
+                          context, measurand, phase, location, unit, value, number)
+SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::timestamptz[],
+                     $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::text[],
+                     $10::text[], $11::text[], $12::double precision[])
+ON CONFLICT ON CONSTRAINT meter_sample_key DO NOTHING)";
+
+constexpr const char* save_limits = R"(
+INSERT INTO limit_command (sequence, charge_point, connector_id, limit_milliamps, safe_milliamps,
+                           sent_at, lease_end, kind, reason)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::integer[], $5::integer[],
+                     $6::timestamptz[], $7::timestamptz[], $8::text[], $9::text[])
+ON CONFLICT (sequence) DO NOTHING)";
+
+constexpr const char* answer_limits = R"(
+UPDATE limit_command c SET answer = a.status, answered_at = a.at
+FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS a (sequence, status, at)
+WHERE c.sequence = a.sequence)";
+
+constexpr const char* remove_badges = R"(
+DELETE FROM badge WHERE lower(id_tag) = ANY (SELECT lower(x COLLATE "C")
+                                             FROM unnest($1::text[]) AS x))";
+
+constexpr const char* save_badges = R"(
+INSERT INTO badge (id_tag, label, holder, status, valid_from, valid_until, "group", charge_points,
+                   charge_mode, max_active_transactions)
+SELECT id_tag, label, holder, status, valid_from, valid_until, parent, charge_points::text[],
+       charge_mode, max_active_transactions
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+            $7::text[], $8::text[], $9::text[], $10::integer[])
+     AS row (id_tag, label, holder, status, valid_from, valid_until, parent, charge_points,
+             charge_mode, max_active_transactions)
+ON CONFLICT (lower(id_tag)) DO UPDATE SET
+    id_tag = excluded.id_tag, label = excluded.label, holder = excluded.holder,
+    status = excluded.status, valid_from = excluded.valid_from,
+    valid_until = excluded.valid_until, "group" = excluded."group",
+    charge_points = excluded.charge_points, charge_mode = excluded.charge_mode,
+    max_active_transactions = excluded.max_active_transactions)";
+
+// One array a column: each getter names the member (or makes the value) of one column.
+template <class Row, class... Column>
+Params columns(const std::vector<const Row*>& rows, const Column&... column) {
+    Params params;
+    const auto add = [&](const auto& value_of) {
+        ArrayLiteral array;
+        for (const auto* row : rows) array.add(std::invoke(value_of, *row));
+        params.add(std::move(array));
+    };
+    (add(column), ...);
+    return params;
+}
+
+template <class Row, class... Column>
+std::uint64_t run(Transaction& transaction, const char* statement,
+                  const std::vector<const Row*>& rows, const Column&... column) {
+    if (rows.empty()) return 0;
+    return transaction.exec_prepared(statement, columns(rows, column...)).affected_rows();
+}
+
+void run(Transaction& transaction, const char* statement,
+         const std::vector<std::string_view>& keys) {
+    if (keys.empty()) return;
+    ArrayLiteral array;
+    for (const auto key : keys) array.add(key);
+    Params params;
+    params.add(std::move(array));
+    transaction.exec_prepared(statement, params);
+}
+
+void write_charge_points(Transaction& transaction, const Batch& batch) {
+    run(transaction, "remove_charge_points", batch.charge_points_removed);
+    using Saved = ChargePointSaved;
+    run(transaction, "save_charge_points", batch.charge_points_saved, &Saved::id, &Saved::state,
+        &Saved::label, &Saved::location, &Saved::password_hash, &Saved::validation,
+        &Saved::assume_ocpp16, &Saved::max_milliamps, &Saved::phase_map);
+    using Boot = ChargePointBooted;
+    run(transaction, "save_boots", batch.boots, &Boot::id, &Boot::vendor, &Boot::model,
+        &Boot::serial_number, &Boot::firmware_version, &Boot::at);
+    using Status = ConnectorStatus;
+    run(transaction, "save_connectors", batch.connectors, &Status::charge_point,
+        &Status::connector_id, &Status::status, &Status::error_code, &Status::info,
+        &Status::vendor_error_code, &Status::at, &Status::received_at);
+}
+
+// A stop whose start is not in the table: nothing else would ever show that energy again.
+void quarantine_unknown(Transaction& transaction,
+                        const std::vector<const TransactionStopped*>& stops,
+                        std::uint64_t sequence) {
+    const auto unknown =
+        transaction.exec_prepared("unknown_transactions", columns(stops, &TransactionStopped::id));
+    for (const auto& row : unknown) {
+        const auto id = row[0].as<TransactionKey>();
+        for (const auto* stop : stops) {
+            if (stop->id != id) continue;
+            spdlog::error("journal stop_of_unknown_transaction id={}: quarantined", id);
+            quarantine(transaction, sequence, "[[\"TransactionStopped\"," + to_json(*stop) + "]]",
+                       "no transaction has this id");
+        }
+    }
+}
+
+void write_transactions(Transaction& transaction, const Batch& batch, std::uint64_t sequence) {
+    using Start = TransactionStarted;
+    run(transaction, "start_transactions", batch.starts, &Start::id, &Start::transaction_id,
+        &Start::charge_point, &Start::connector_id, &Start::id_tag, &Start::meter_start_wh,
+        &Start::started_at, &Start::received_at, &Start::authorization, &Start::implausible_start);
+    using Stop = TransactionStopped;
+    const auto stopped =
+        run(transaction, "stop_transactions", batch.stops, &Stop::id, &Stop::meter_stop_wh,
+            &Stop::stopped_at, &Stop::received_at, &Stop::reason, &Stop::id_tag, &Stop::estimated);
+    if (stopped < batch.stops.size()) quarantine_unknown(transaction, batch.stops, sequence);
+    using Orphan = OrphanStop;
+    run(transaction, "save_orphan_stops", batch.orphan_stops, &Orphan::charge_point,
+        &Orphan::transaction_id, &Orphan::meter_stop_wh, &Orphan::stopped_at, &Orphan::received_at,
+        &Orphan::reason, &Orphan::id_tag);
+}
+
+void write_samples(Transaction& transaction, const Batch& batch) {
+    // The unique key's columns: an index cannot hold text without a bound.
+    const auto key_text = [](std::string MeterSample::*member) {
+        return [member](const MeterSample& row) {
+            return std::string_view{row.*member}.substr(0, 100);
+        };
+    };
+    using Sample = MeterSample;
+    run(transaction, "save_samples", batch.samples, &Sample::charge_point, &Sample::connector_id,
+        &Sample::transaction, &Sample::measured_at, &Sample::received_at,
+        key_text(&Sample::context), key_text(&Sample::measurand), key_text(&Sample::phase),
+        key_text(&Sample::location), &Sample::unit, &Sample::value, &Sample::number);
+}
+
+void write_limits(Transaction& transaction, const Batch& batch) {
+    using Limit = LimitCommanded;
+    run(transaction, "save_limits", batch.limits, &Limit::sequence, &Limit::charge_point,
+        &Limit::connector_id, &Limit::limit_milliamps, &Limit::safe_milliamps, &Limit::sent_at,
+        &Limit::lease_end, &Limit::kind, &Limit::reason);
+    using Answer = LimitAnswered;
+    run(transaction, "answer_limits", batch.limit_answers, &Answer::sequence, &Answer::status,
+        &Answer::at);
+}
+
+void write_badges(Transaction& transaction, const Batch& batch) {
+    run(transaction, "remove_badges", batch.badges_removed);
+    using Badge = BadgeSaved;
+    run(transaction, "save_badges", batch.badges_saved, &Badge::id_tag, &Badge::label,
+        &Badge::holder, &Badge::status, &Badge::valid_from, &Badge::valid_until, &Badge::group,
+        &Badge::charge_points, &Badge::charge_mode, &Badge::max_active_transactions);
+}
+
+}  // namespace
+
+void prepare_writes(Connection& connection) {
+    connection.prepare("remove_charge_points", remove_charge_points);
+    connection.prepare("save_charge_points", save_charge_points);
+    connection.prepare("save_boots", save_boots);
+    connection.prepare("save_connectors", save_connectors);
+    connection.prepare("start_transactions", start_transactions);
+    connection.prepare("stop_transactions", stop_transactions);
+    connection.prepare("unknown_transactions", unknown_transactions);
+    connection.prepare("save_orphan_stops", save_orphan_stops);
+    connection.prepare("save_samples", save_samples);
+    connection.prepare("save_limits", save_limits);
+    connection.prepare("answer_limits", answer_limits);
+    connection.prepare("remove_badges", remove_badges);
+    connection.prepare("save_badges", save_badges);
+    connection.prepare("move_position",
+                       "UPDATE journal_position SET sequence = $2 WHERE sequence = $1");
+    connection.prepare("quarantine",
+                       "INSERT INTO quarantine (sequence, records, error) VALUES ($1, $2, $3)");
+}
+
+void write(Transaction& transaction, std::span<const Unit> units) {
+    if (units.empty()) return;
+    const auto batch = fold(units);
+    write_charge_points(transaction, batch);
+    write_transactions(transaction, batch, units.back().sequence);
+    write_samples(transaction, batch);
+    write_limits(transaction, batch);
+    write_badges(transaction, batch);
+}
+
+bool move_position(Transaction& transaction, std::uint64_t from, std::uint64_t to) {
+    return transaction.exec_prepared("move_position", Params{from, to}).affected_rows() == 1;
+}
+
+void quarantine(Transaction& transaction, std::uint64_t sequence, std::string_view records,
+                std::string_view error) {
+    transaction.exec_prepared("quarantine", Params{sequence, records, error});
+}
+
+}  // namespace busbar::db

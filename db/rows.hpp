@@ -1,0 +1,187 @@
+// What the site records. One described struct a kind of row; a Record is one of them. The site
+// appends them to the journal, the journal writes them to PostgreSQL or, as JSON, to the spill.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <boost/describe/class.hpp>
+
+#include "base/time.hpp"
+
+namespace busbar::db {
+
+// Our own identity of a transaction; the int32 that its charger knows is `transaction_id`.
+using TransactionKey = std::int64_t;
+
+// Settings of a charge point, as the operator left them. Replaces the row with the same id.
+struct ChargePointSaved {
+    std::string id;
+    std::string state;  // "pending", "accepted" or "rejected"
+    std::optional<std::string> label;
+    std::optional<std::string> location;
+    std::optional<std::string> password_hash;  // argon2id, libsodium's encoding
+    std::string validation;                    // "lenient" or "strict"
+    bool assume_ocpp16 = false;                // ruling R4
+    std::int32_t max_milliamps = 32000;        // the charger's breaker, per phase
+    std::string phase_map;                     // "RST" and its permutations, "L1", "L2" or "L3"
+};
+BOOST_DESCRIBE_STRUCT(ChargePointSaved, (),
+                      (id, state, label, location, password_hash, validation, assume_ocpp16,
+                       max_milliamps, phase_map))
+
+// Its transactions stay.
+struct ChargePointRemoved {
+    std::string id;
+};
+BOOST_DESCRIBE_STRUCT(ChargePointRemoved, (), (id))
+
+// What the last BootNotification said.
+struct ChargePointBooted {
+    std::string id;
+    std::string vendor;
+    std::string model;
+    std::optional<std::string> serial_number;
+    std::optional<std::string> firmware_version;
+    Timestamp at;
+};
+BOOST_DESCRIBE_STRUCT(ChargePointBooted, (),
+                      (id, vendor, model, serial_number, firmware_version, at))
+
+// The latest StatusNotification of a connector. Replaces the row of the same connector.
+struct ConnectorStatus {
+    std::string charge_point;
+    std::int32_t connector_id = 0;
+    std::string status;
+    std::string error_code;
+    std::optional<std::string> info;
+    std::optional<std::string> vendor_error_code;
+    Timestamp at;  // as the charger says
+    Timestamp received_at;
+};
+BOOST_DESCRIBE_STRUCT(ConnectorStatus, (),
+                      (charge_point, connector_id, status, error_code, info, vendor_error_code, at,
+                       received_at))
+
+// A StartTransaction. (charge point, connector, id_tag, started_at, meter_start_wh, start_day) is
+// unique: a repeat writes nothing.
+struct TransactionStarted {
+    TransactionKey id = 0;
+    std::int32_t transaction_id = 0;
+    std::string charge_point;
+    std::int32_t connector_id = 0;
+    std::string id_tag;
+    std::int32_t meter_start_wh = 0;
+    Timestamp started_at;
+    Timestamp received_at;
+    std::string authorization;       // the AuthorizationStatus that was answered
+    bool implausible_start = false;  // ruling R7: the receive day joins the unique key
+};
+BOOST_DESCRIBE_STRUCT(TransactionStarted, (),
+                      (id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh,
+                       started_at, received_at, authorization, implausible_start))
+
+// The end of a transaction: one a transaction, except that a real stop replaces an estimated one.
+struct TransactionStopped {
+    TransactionKey id = 0;
+    std::int32_t meter_stop_wh = 0;
+    Timestamp stopped_at;
+    Timestamp received_at;
+    std::string reason;
+    std::optional<std::string> id_tag;
+    bool estimated = false;  // closed by us with the last register we know
+};
+BOOST_DESCRIBE_STRUCT(TransactionStopped, (),
+                      (id, meter_stop_wh, stopped_at, received_at, reason, id_tag, estimated))
+
+// A StopTransaction that fits no transaction of its charger: kept for a person to look at.
+// (charge point, transaction_id, stopped_at, meter_stop_wh) is unique: repeats write nothing.
+struct OrphanStop {
+    std::string charge_point;
+    std::int32_t transaction_id = 0;
+    std::int32_t meter_stop_wh = 0;
+    Timestamp stopped_at;
+    Timestamp received_at;
+    std::string reason;
+    std::optional<std::string> id_tag;
+};
+BOOST_DESCRIBE_STRUCT(OrphanStop, (),
+                      (charge_point, transaction_id, meter_stop_wh, stopped_at, received_at, reason,
+                       id_tag))
+
+// One sampledValue. (charge point, connector, measured_at, context, measurand, phase, location) is
+// unique: repeats write nothing.
+struct MeterSample {
+    std::string charge_point;
+    std::int32_t connector_id = 0;
+    std::optional<TransactionKey> transaction;
+    Timestamp measured_at;
+    Timestamp received_at;
+    std::string context;
+    std::string measurand;
+    std::string phase;  // "" is the whole
+    std::string location;
+    std::string unit;
+    std::string value;             // as sent
+    std::optional<double> number;  // in V, A, W, Wh ... where it is one
+};
+BOOST_DESCRIBE_STRUCT(MeterSample, (),
+                      (charge_point, connector_id, transaction, measured_at, received_at, context,
+                       measurand, phase, location, unit, value, number))
+
+// A limit on its way to a charger (load-management.md 7.2): durable before a raise or renewal is
+// sent, and soon after a lowering.
+struct LimitCommanded {
+    std::string charge_point;
+    std::int32_t connector_id = 0;
+    std::int64_t sequence = 0;
+    std::int32_t limit_milliamps = 0;
+    std::int32_t safe_milliamps = 0;
+    Timestamp sent_at;
+    Timestamp lease_end;
+    std::string kind;    // "lowering", "raise" or "renewal"
+    std::string reason;  // the reason's code
+};
+BOOST_DESCRIBE_STRUCT(LimitCommanded, (),
+                      (charge_point, connector_id, sequence, limit_milliamps, safe_milliamps,
+                       sent_at, lease_end, kind, reason))
+
+// The charger answered a LimitCommanded.
+struct LimitAnswered {
+    std::int64_t sequence = 0;
+    std::string status;  // "Accepted", "Rejected", "NotSupported", "CALLERROR" or "timeout"
+    Timestamp at;
+};
+BOOST_DESCRIBE_STRUCT(LimitAnswered, (), (sequence, status, at))
+
+// A badge as the operator left it. Replaces the row with the same idTag, whatever its case.
+struct BadgeSaved {
+    std::string id_tag;
+    std::optional<std::string> label;
+    std::optional<std::string> holder;
+    std::string status;  // "active" or "blocked"
+    std::optional<Timestamp> valid_from;
+    std::optional<Timestamp> valid_until;
+    std::optional<std::string> group;                       // sent as parentIdTag
+    std::optional<std::vector<std::string>> charge_points;  // absent: all of them
+    std::optional<std::string> charge_mode;
+    std::int32_t max_active_transactions = 1;
+};
+BOOST_DESCRIBE_STRUCT(BadgeSaved, (),
+                      (id_tag, label, holder, status, valid_from, valid_until, group, charge_points,
+                       charge_mode, max_active_transactions))
+
+struct BadgeRemoved {
+    std::string id_tag;
+};
+BOOST_DESCRIBE_STRUCT(BadgeRemoved, (), (id_tag))
+
+// The order is part of the spill's format: add kinds at the end.
+using Record = std::variant<ChargePointSaved, ChargePointRemoved, ChargePointBooted,
+                            ConnectorStatus, TransactionStarted, TransactionStopped, OrphanStop,
+                            MeterSample, LimitCommanded, LimitAnswered, BadgeSaved, BadgeRemoved>;
+
+}  // namespace busbar::db

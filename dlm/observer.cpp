@@ -1,0 +1,111 @@
+#include "dlm/observer.hpp"
+
+#include <algorithm>
+
+namespace busbar::dlm {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr seconds follow_time{12};  // charger 5 s, car 5 s, meter 1 s, and some
+constexpr seconds window{20};
+constexpr Amps noise{500};
+
+Amps percent(Amps amps, std::int32_t part) {
+    return Amps{static_cast<std::int32_t>(std::int64_t{amps.milliamps} * part / 100)};
+}
+
+}  // namespace
+
+Amps Observer::PhaseState::pending() const {
+    Amps sum;
+    for (const Fall& fall : falls) sum += fall.amount;
+    return sum;
+}
+
+// A car that follows shows in the meter, and what has shown is pending no longer.
+void Observer::PhaseState::follow_meter(Amps metered) {
+    if (reference && metered >= *reference - noise && metered <= *reference + noise) return;
+    Amps seen = reference ? *reference - metered : Amps{};
+    reference = metered;
+    while (seen > Amps{} && !falls.empty()) {
+        const Amps part = std::min(seen, falls.front().amount);
+        falls.front().amount -= part;
+        seen -= part;
+        if (falls.front().amount == Amps{}) falls.pop_front();
+    }
+}
+
+void Observer::PhaseState::remember(Amps value, Instant now) {
+    while (!highest.empty() && highest.back().value <= value) highest.pop_back();
+    highest.push_back({value, now});
+    while (highest.front().at + window < now) highest.pop_front();
+}
+
+void Observer::update(const PhaseAmps& metered, Instant sampled_at,
+                      std::span<const Contribution> evses, const Phases& overloaded,
+                      const PhaseAmps& first_guess, Instant now) {
+    const bool is_new = sampled_at > last_sample_;
+    last_sample_ = std::max(last_sample_, sampled_at);
+    for (std::size_t p = 0; p < phases_.size(); ++p) {
+        PhaseState& phase = phases_[p];
+        if (is_new) phase.follow_meter(metered[p]);
+        std::erase_if(phase.falls, [&](const Fall& fall) { return fall.until <= now; });
+        for (const Contribution& evse : evses) {
+            if (!evse.phases[p]) continue;
+            Amps before = evse.previous_high;
+            if (evse.draw_known && evse.measured) {
+                before = std::min(before, percent((*evse.measured)[p], 110));
+            }
+            if (before > evse.high) phase.falls.push_back({before - evse.high, now + follow_time});
+        }
+        estimate(p, metered[p], evses, overloaded[p], first_guess[p], now);
+    }
+}
+
+void Observer::estimate(std::size_t p, Amps metered, std::span<const Contribution> evses,
+                        bool overloaded, Amps first_guess, Instant now) {
+    PhaseState& phase = phases_[p];
+    Amps high;      // the most the EVSEs may draw
+    Amps low;       // the least they draw
+    Amps measured;  // their own measurements, where all have one
+    Amps probable;  // the most they draw, as far as measurements tell
+    bool settled = true;
+    for (const Contribution& evse : evses) {
+        if (!evse.phases[p]) continue;
+        high += evse.high;
+        settled = settled && evse.settled;
+        // One that may draw nothing does draw nothing, whatever it measured last.
+        const bool may_draw = evse.high > Amps{};
+        const Amps own = evse.measured && may_draw ? (*evse.measured)[p] : Amps{};
+        measured += own;
+        if (evse.settled) low += percent(own, 90);
+        probable += evse.draw_known && evse.measured ? std::min(own, evse.high) : evse.high;
+    }
+    const Amps pending = phase.pending();
+    const Amps least = metered - high - pending;
+    const Amps most = metered - low;
+    const bool trust_measured = settled && pending == Amps{};
+    Amps value = trust_measured ? metered - measured : phase.estimate.value_or(first_guess);
+    value = std::max(least, std::min(value, most));
+    if (overloaded) value = std::max(value, metered - pending - probable);
+    phase.estimate = value;
+    phase.remember(value, now);
+}
+
+std::optional<PhaseAmps> Observer::background() const {
+    PhaseAmps result;
+    for (std::size_t p = 0; p < result.size(); ++p) {
+        if (phases_[p].highest.empty()) return std::nullopt;
+        result[p] = phases_[p].highest.front().value;
+    }
+    return result;
+}
+
+PhaseAmps Observer::pending_fall() const {
+    PhaseAmps result;
+    for (std::size_t p = 0; p < result.size(); ++p) result[p] = phases_[p].pending();
+    return result;
+}
+
+}  // namespace busbar::dlm

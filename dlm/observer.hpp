@@ -1,0 +1,69 @@
+// Estimates the load of the building beside the EVSEs from the meter at the connection. What
+// chargers draw is known late and roughly, what they may draw at most is known exactly; between the
+// two lies an interval for the rest, and the estimate stays inside it (load-management.md 6.2).
+// One thread owns it; time is a parameter.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <span>
+
+#include "base/time.hpp"
+#include "base/units.hpp"
+
+namespace busbar::dlm {
+
+// One EVSE below the meter.
+struct Contribution {
+    Phases phases = three_phases;
+    Amps high;                          // the most it may draw now
+    Amps previous_high;                 // the same at the last update
+    std::optional<PhaseAmps> measured;  // by its charger, if recent
+    bool settled = false;     // measured shows the present limit, or nothing is drawn for certain
+    bool draw_known = false;  // measured since the last raise: it draws hardly more than that
+};
+
+class Observer {
+public:
+    // Takes the newest meter sample (again, if there is no newer one) and the EVSEs of this moment.
+    // `overloaded`: phases on which the estimate must explain all current beyond what the EVSEs
+    // are known to draw. `first_guess` is used when nothing is known yet.
+    void update(const PhaseAmps& metered, Instant sampled_at, std::span<const Contribution> evses,
+                const Phases& overloaded, const PhaseAmps& first_guess, Instant now);
+
+    // The load to plan with: the highest estimate of the last 20 s, so that short dips do not pump.
+    // Nothing before the first update.
+    std::optional<PhaseAmps> background() const;
+
+    // How much of the metered current is about to go because limits have fallen: cars take a few
+    // seconds to follow.
+    PhaseAmps pending_fall() const;
+
+private:
+    struct Fall {
+        Amps amount;
+        Instant until;
+    };
+    struct Estimate {
+        Amps value;
+        Instant at;
+    };
+    struct PhaseState {
+        std::deque<Fall> falls;
+        std::optional<Amps> reference;  // last metered level, without its noise
+        std::optional<Amps> estimate;
+        std::deque<Estimate> highest;  // values fall from front to back
+
+        Amps pending() const;
+        void follow_meter(Amps metered);
+        void remember(Amps value, Instant now);
+    };
+
+    void estimate(std::size_t phase, Amps metered, std::span<const Contribution> evses,
+                  bool overloaded, Amps first_guess, Instant now);
+
+    PerPhase<PhaseState> phases_;
+    Instant last_sample_ = Instant::min();
+};
+
+}  // namespace busbar::dlm

@@ -1,0 +1,100 @@
+#include "site/badges.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "site/charge_points.hpp"
+
+namespace busbar::site {
+namespace {
+
+constexpr std::size_t id_tag_size_max = 20;  // OCPP 1.6, 7.28
+constexpr std::size_t text_size_max = 200;
+constexpr std::size_t charge_points_max = 1000;
+
+bool is_printable(std::string_view text) {
+    return std::none_of(text.begin(), text.end(),
+                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+void check_text(std::vector<Violation>& out, std::string pointer,
+                const std::optional<std::string>& text, std::size_t size_max) {
+    if (!text) return;
+    if (text->size() > size_max) {
+        out.push_back({Defect::bad_value, pointer,
+                       "longer than " + std::to_string(size_max) + " characters"});
+    }
+    if (!is_printable(*text)) {
+        out.push_back({Defect::bad_value, std::move(pointer), "holds control characters"});
+    }
+}
+
+}  // namespace
+
+std::vector<Violation> check(const Badge& badge) {
+    std::vector<Violation> out;
+    if (badge.id_tag.empty()) out.push_back({Defect::bad_value, "/idTag", "must not be empty"});
+    check_text(out, "/idTag", badge.id_tag, id_tag_size_max);
+    check_text(out, "/label", badge.label, text_size_max);
+    check_text(out, "/holder", badge.holder, text_size_max);
+    check_text(out, "/group", badge.group, id_tag_size_max);
+    check_text(out, "/chargeMode", badge.charge_mode, id_tag_size_max);
+    if (badge.group && badge.group->empty()) {
+        out.push_back({Defect::bad_value, "/group", "must not be empty"});
+    }
+    if (badge.status != "active" && badge.status != "blocked") {
+        out.push_back({Defect::bad_value, "/status", "must be active or blocked"});
+    }
+    if (badge.valid_from && badge.valid_until && *badge.valid_from >= *badge.valid_until) {
+        out.push_back({Defect::bad_value, "/validUntil", "must be later than validFrom"});
+    }
+    if (badge.max_active_transactions < 0 || badge.max_active_transactions > 1000) {
+        out.push_back({Defect::bad_value, "/maxActiveTransactions", "must be 0 to 1000"});
+    }
+    if (badge.charge_points && badge.charge_points->size() > charge_points_max) {
+        out.push_back({Defect::bad_value, "/chargePoints", "more than 1000 charge points"});
+    }
+    return out;
+}
+
+db::Journal::Ticket save(Site& site, Badge badge) {
+    site.badges.insert_or_assign(badge.id_tag, badge);
+    site.last_badge_edit = site.record({std::move(badge)});
+    return site.last_badge_edit;
+}
+
+std::optional<db::Journal::Ticket> remove_badge(Site& site, std::string_view id_tag) {
+    const auto it = site.badges.find(id_tag);
+    if (it == site.badges.end()) return std::nullopt;
+    site.last_badge_edit = site.record({db::BadgeRemoved{it->second.id_tag}});
+    site.badges.erase(it);
+    return site.last_badge_edit;
+}
+
+void replace_badges(Site& site, std::vector<Badge> badges) {
+    site.badges.clear();
+    for (auto& badge : badges) {
+        std::string key = badge.id_tag;
+        site.badges.insert_or_assign(std::move(key), std::move(badge));
+    }
+}
+
+void replace_charge_points(Site& site, std::vector<db::ChargePointSaved> settings, Now now) {
+    std::set<std::string, std::less<>> present;
+    for (auto& row : settings) {
+        present.insert(row.id);
+        apply_settings(site, std::move(row), now);
+    }
+    for (auto it = site.charge_points.begin(); it != site.charge_points.end();) {
+        auto& charger = it->second;
+        const bool keep = present.contains(it->first) || !charger.open.empty();
+        if (keep) {
+            ++it;
+            continue;
+        }
+        forget_in_memory(site, charger);
+        it = site.charge_points.erase(it);
+    }
+}
+
+}  // namespace busbar::site

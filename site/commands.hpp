@@ -1,0 +1,41 @@
+// What an operator or a program asks a charger to do: validated, checked against the state of the
+// site, sent, and its answer passed on. Site loop.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/violation.hpp"
+#include "site/site.hpp"
+
+namespace busbar::site {
+
+// Why a command brought no answer of the charger's own.
+struct CommandFailure {
+    enum class Kind {
+        unknown_charge_point,
+        unknown_action,   // `detail` lists the known ones
+        invalid_payload,  // see `violations`
+        not_connected,
+        not_allowed_now,  // the state of the charger forbids it
+        refused,          // CALLERROR: see error_code and detail
+        timeout,
+        disconnected
+    };
+    Kind kind{};
+    std::string detail;
+    std::vector<Violation> violations;
+    std::string error_code;
+};
+
+// The response payload as JSON text, or why there is none.
+using CommandResult = std::variant<CommandFailure, std::string>;
+
+// Sends `action` with this JSON payload to the charger. `done` runs once, now or later.
+void command(Site& site, std::string_view charge_point, std::string_view action,
+             std::string_view payload, Now now, std::function<void(CommandResult)> done);
+
+}  // namespace busbar::site

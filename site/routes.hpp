@@ -1,0 +1,34 @@
+// Which messages a charge point may send, and how each reaches its handler. Adding a message to the
+// list in routes.cpp, and its handle() here, is all it takes to support it. Site loop.
+#pragma once
+
+#include <memory>
+
+#include "ocpp/v16/core.hpp"
+#include "site/site.hpp"
+
+namespace busbar::site {
+
+// Decodes the call, runs its handler and answers once what it recorded is durable. The link must be
+// the charger's present one.
+void dispatch(Site& site, ChargePoint& charger, const std::shared_ptr<Link>& link,
+              const ocpp::IncomingCall& call, Now now);
+
+// One overload a message (chapter 4 of OCPP 1.6), in the file of its topic.
+v16::Authorize::Response handle(Context& on, const v16::Authorize::Request& request);
+v16::BootNotification::Response handle(Context& on, const v16::BootNotification::Request& request);
+v16::DataTransfer::Response handle(Context& on, const v16::DataTransfer::Request& request);
+v16::Heartbeat::Response handle(Context& on, const v16::Heartbeat::Request& request);
+v16::MeterValues::Response handle(Context& on, const v16::MeterValues::Request& request);
+v16::StartTransaction::Response handle(Context& on, const v16::StartTransaction::Request& request);
+v16::StatusNotification::Response handle(Context& on,
+                                         const v16::StatusNotification::Request& request);
+v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::Request& request);
+
+// Records samples as one unit and updates what they say about the connector and transaction (may be
+// null). Returns the unit's ticket, 0 if there was nothing to record. Shared by MeterValues and
+// StopTransaction's transactionData.
+db::Journal::Ticket record_samples(Context& on, std::int32_t connector_id, Transaction* transaction,
+                                   const std::vector<v16::MeterValue>& values);
+
+}  // namespace busbar::site

@@ -1,0 +1,162 @@
+// The state of one site and what its handlers share. Synchronous, single-threaded (the site loop),
+// no I/O: rows go to the journal, text to links, time comes in.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/text.hpp"
+#include "base/units.hpp"
+#include "db/journal.hpp"
+#include "dlm/engine.hpp"
+#include "ocpp/v16/core.hpp"
+#include "site/link.hpp"
+
+namespace busbar::site {
+
+namespace v16 = ocpp::v16;
+
+using Badge = db::BadgeSaved;
+
+// A transaction, from StartTransaction until it leaves memory.
+struct Transaction {
+    db::TransactionStarted start;
+    db::Journal::Ticket recorded = 0;  // the unit that holds its newest row
+    std::int32_t register_wh = 0;      // last reading of the charger's energy register
+    Timestamp register_at;             // and when it was taken
+    Instant charging_since{};          // start, or load after a restart
+    std::optional<db::TransactionStopped> stop;
+};
+
+// A connector as its charger last described it. Connectors exist from the first message on.
+struct Connector {
+    std::optional<db::ConnectorStatus> status;
+    std::optional<PhaseAmps> measured;  // grid phases, newest sample with current in it
+    Instant measured_at{};
+    std::optional<Amps> safe_profile_sent;  // TxDefaultProfile, since the last boot or connect
+    bool safe_profile_refused = false;      // and the charger did not take it
+    bool refuses_profiles = false;          // the last TxProfile was refused: not controllable
+};
+
+// One kind of deviation from OCPP, counted.
+struct Deviation {
+    std::uint64_t count = 0;
+    std::string last_example;
+    Timestamp last_at;
+};
+
+struct ChargePoint {
+    db::ChargePointSaved settings;
+    std::optional<db::ChargePointBooted> boot;
+    std::map<std::int32_t, Connector> connectors;
+    std::vector<Transaction> open;    // running transactions
+    std::deque<Transaction> stopped;  // the newest at the back, stopped_transactions_max
+    std::map<std::string, Deviation, std::less<>> deviations;
+    std::shared_ptr<Link> link;  // null: not connected
+    std::string peer_address;
+    std::optional<Timestamp> connected_at;
+    std::optional<Timestamp> last_seen_at;
+    std::optional<Instant> setup_due;  // when to install profiles and ask for states
+};
+
+inline constexpr std::int32_t connector_id_max = 1000;
+inline constexpr std::size_t stopped_transactions_max = 50;
+inline constexpr std::size_t deviation_kinds_max = 100;
+
+// Figures for /readyz, logs and benches.
+struct Counters {
+    std::uint64_t calls = 0;
+    std::uint64_t refused_calls = 0;
+    std::uint64_t load_management_steps = 0;
+    std::uint64_t limits_sent = 0;
+};
+
+// Settings that a restart may change.
+struct Settings {
+    dlm::Settings load_management;
+    Amps minimum_current = 6_A;
+    std::chrono::seconds heartbeat_interval{300};
+    bool enrolment_open = false;  // unknown chargers are let in, and answered Pending (ruling R5)
+};
+
+class Site {
+public:
+    Site(db::Journal& site_journal, Settings site_settings)
+        : journal(site_journal),
+          settings(std::move(site_settings)),
+          engine(settings.load_management) {}
+
+    ChargePoint* find(std::string_view id);
+    // The transaction this charger means by `transaction_id`: ids are another charger's business
+    // otherwise. Open ones only.
+    Transaction* find_open(ChargePoint& charger, std::int32_t transaction_id);
+    Transaction* find_open_on(ChargePoint& charger, std::int32_t connector_id);
+    // Running transactions of this idTag, in any case of its letters.
+    int open_transactions_of(std::string_view id_tag) const;
+
+    // Appends one unit to the journal.
+    db::Journal::Ticket record(std::vector<db::Record> unit);
+
+    // True if load management has commanded this EVSE again since.
+    bool is_superseded(std::string_view evse, std::uint64_t sequence) const;
+
+    // Asks to be woken (on_timer) not later than this.
+    void wake_by(Instant at);
+    std::optional<Instant> wake_at() const { return wake_at_; }
+    void woken() { wake_at_.reset(); }
+
+    db::Journal& journal;
+    Settings settings;
+    dlm::Engine engine;
+    std::map<std::string, Badge, LessIgnoringCase> badges;
+    std::map<std::string, ChargePoint, std::less<>> charge_points;
+    std::optional<dlm::MeterInput> meter;  // newest sample of the main meter
+    db::TransactionKey next_transaction_key = 1;
+    db::Journal::Ticket last_badge_edit = 0;
+    db::Journal::Ticket last_charge_point_edit = 0;
+    Now now{};                 // of the event that is being handled
+    bool step_wanted = false;  // load management has news to look at
+    Instant next_step{};       // not before, unless a meter sample arrives
+    Instant next_tick{};       // not later
+    std::map<std::string, std::uint64_t, std::less<>> newest_command;  // by EVSE
+    dlm::Output last_step;  // for GET /load and explanations
+    std::optional<Timestamp> last_step_at;
+    Counters counters;
+    // What happened, one line each, for the log; set by the shell.
+    std::function<void(std::string_view event, std::string_view details)> log;
+
+private:
+    std::optional<Instant> wake_at_;
+};
+
+// What a handler may use: where the message came from, when, and what its answer waits for.
+struct Context {
+    Site& site;
+    ChargePoint& charger;
+    Now now;
+    db::Journal::Ticket reply_after = 0;  // the answer leaves once this unit is durable
+
+    void wait_for(db::Journal::Ticket ticket) {
+        if (ticket > reply_after) reply_after = ticket;
+    }
+};
+
+// The connector, made on first sight; null for 0 (the charge point itself has no state that load
+// management or transactions could use) and for numbers no charger has.
+Connector* connector_of(ChargePoint& charger, std::int32_t connector_id);
+
+// "CP1/2": how load management names a connector.
+std::string evse_id(std::string_view charge_point, std::int32_t connector_id);
+
+// Counts a deviation of this charger.
+void count_deviation(ChargePoint& charger, std::string_view kind, std::string_view example,
+                     Timestamp at);
+
+}  // namespace busbar::site

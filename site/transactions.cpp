@@ -1,0 +1,230 @@
+#include "site/transactions.hpp"
+
+#include <algorithm>
+
+#include "site/authorization.hpp"
+#include "site/routes.hpp"
+
+namespace busbar::site {
+namespace {
+
+constexpr Timestamp plausible_from = std::chrono::sys_days{std::chrono::year{2020} / 1 / 1};
+
+std::string reason_of(const v16::StopTransaction::Request& request) {
+    // An absent reason means Local (OCPP 1.6, 6.49).
+    return enumerator_name(request.reason.value_or(v16::StopTransactionReason::Local));
+}
+
+db::TransactionStopped stop_row(const Context& on, db::TransactionKey id,
+                                const v16::StopTransaction::Request& request) {
+    db::TransactionStopped row;
+    row.id = id;
+    row.meter_stop_wh = request.meterStop;
+    row.stopped_at = request.timestamp;
+    row.received_at = on.now.wall;
+    row.reason = reason_of(request);
+    if (request.idTag) row.id_tag = request.idTag->value;
+    return row;
+}
+
+Transaction* find_same_start(ChargePoint& charger, const v16::StartTransaction::Request& request,
+                             bool implausible) {
+    for (auto& transaction : charger.open) {
+        if (is_same_start(transaction.start, request)) return &transaction;
+    }
+    if (implausible) return nullptr;
+    for (auto& transaction : charger.stopped) {
+        if (is_same_start(transaction.start, request)) return &transaction;
+    }
+    return nullptr;
+}
+
+Transaction* find_stopped(ChargePoint& charger, std::int32_t transaction_id) {
+    // The newest first: ids of a CPO or of a restarted counter may recur.
+    const auto it = std::find_if(
+        charger.stopped.rbegin(), charger.stopped.rend(),
+        [&](const Transaction& t) { return t.start.transaction_id == transaction_id; });
+    return it == charger.stopped.rend() ? nullptr : &*it;
+}
+
+// The new transaction, recorded together with the end of the one it supersedes on its connector: a
+// second start there means that the first one's stop is lost (field practice).
+Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
+                   const Authorization& verdict, bool implausible) {
+    Site& site = on.site;
+    std::vector<db::Record> unit;
+    if (const auto* running = site.find_open_on(on.charger, request.connectorId)) {
+        auto& ended = move_to_stopped(site, on.charger, *running,
+                                      estimated_stop(*running, "Other", on.now.wall), on.now);
+        unit.emplace_back(*ended.stop);
+        count_deviation(on.charger, "start_without_stop",
+                        std::to_string(ended.start.transaction_id), on.now.wall);
+    }
+    Transaction transaction;
+    auto& row = transaction.start;
+    row.id = site.next_transaction_key++;
+    row.transaction_id = transaction_id_for(row.id);
+    row.charge_point = on.charger.settings.id;
+    row.connector_id = request.connectorId;
+    row.id_tag = request.idTag.value;
+    row.meter_start_wh = request.meterStart;
+    row.started_at = request.timestamp;
+    row.received_at = on.now.wall;
+    row.authorization = enumerator_name(verdict.id_tag_info.status);
+    row.implausible_start = implausible;
+    transaction.register_wh = request.meterStart;
+    transaction.register_at = request.timestamp;
+    transaction.charging_since = on.now.mono;
+    unit.emplace_back(row);
+    transaction.recorded = site.record(std::move(unit));
+    site.step_wanted = true;
+    return on.charger.open.emplace_back(std::move(transaction));
+}
+
+}  // namespace
+
+std::int32_t transaction_id_for(db::TransactionKey key) {
+    constexpr std::int64_t span = 2'147'480'000;
+    return static_cast<std::int32_t>(1000 + (key - 1) % span + 1);
+}
+
+bool is_same_start(const db::TransactionStarted& known,
+                   const v16::StartTransaction::Request& request) {
+    return known.connector_id == request.connectorId &&
+           equal_ignoring_case(known.id_tag, request.idTag) &&
+           known.started_at == request.timestamp && known.meter_start_wh == request.meterStart;
+}
+
+bool is_implausible_start(const ChargePoint& charger, const v16::StartTransaction::Request& request,
+                          Timestamp received_at) {
+    if (request.timestamp < plausible_from) return true;
+    if (charger.stopped.empty()) return false;
+    const auto& last = *charger.stopped.back().stop;
+    return request.timestamp <= last.stopped_at &&
+           received_at > last.received_at + std::chrono::seconds{60} &&
+           request.meterStart < last.meter_stop_wh && !last.estimated;
+}
+
+db::TransactionStopped estimated_stop(const Transaction& transaction, std::string_view reason,
+                                      Timestamp at) {
+    db::TransactionStopped row;
+    row.id = transaction.start.id;
+    row.meter_stop_wh = transaction.register_wh;
+    row.stopped_at = std::max(transaction.register_at, transaction.start.started_at);
+    row.received_at = at;
+    row.reason = reason;
+    row.estimated = true;
+    return row;
+}
+
+Transaction& move_to_stopped(Site& site, ChargePoint& charger, const Transaction& running,
+                             db::TransactionStopped stop, Now now) {
+    const auto at = std::find_if(charger.open.begin(), charger.open.end(),
+                                 [&](const auto& t) { return t.start.id == running.start.id; });
+    Transaction ended = std::move(*at);
+    charger.open.erase(at);
+    ended.stop = std::move(stop);
+    if (auto* connector = connector_of(charger, ended.start.connector_id)) {
+        connector->measured.reset();
+        connector->refuses_profiles = false;
+    }
+    site.engine.transaction_ended(evse_id(charger.settings.id, ended.start.connector_id), now);
+    site.step_wanted = true;
+    if (charger.stopped.size() == stopped_transactions_max) charger.stopped.pop_front();
+    return charger.stopped.emplace_back(std::move(ended));
+}
+
+db::Journal::Ticket force_stop(Site& site, ChargePoint& charger, const Transaction& running,
+                               Now now) {
+    auto& ended =
+        move_to_stopped(site, charger, running, estimated_stop(running, "Other", now.wall), now);
+    ended.recorded = site.record({*ended.stop});
+    return ended.recorded;
+}
+
+v16::Authorize::Response handle(Context& on, const v16::Authorize::Request& request) {
+    const auto badge = on.site.badges.find(request.idTag);
+    auto verdict = authorize({.badge = badge == on.site.badges.end() ? nullptr : &badge->second,
+                              .charge_point = on.charger.settings.id,
+                              .at = on.now.wall});
+    if (on.site.log) on.site.log("authorize", on.charger.settings.id + " " + verdict.reason);
+    return {.idTagInfo = std::move(verdict.id_tag_info)};
+}
+
+// A charger repeats StartTransaction until it is answered, so the same start must give the same id:
+// this is asked before the rule on concurrent transactions. A refused tag gets an id too: OCPP 1.6
+// requires one (4.8), and the charger may already be delivering energy.
+v16::StartTransaction::Response handle(Context& on, const v16::StartTransaction::Request& request) {
+    const bool implausible = is_implausible_start(on.charger, request, on.now.wall);
+    Transaction* known = find_same_start(on.charger, request, implausible);
+    const auto badge = on.site.badges.find(request.idTag);
+    // A session on the same connector is superseded by this one: it does not count.
+    const Transaction* superseded = on.site.find_open_on(on.charger, request.connectorId);
+    const bool same_badge =
+        superseded && equal_ignoring_case(superseded->start.id_tag, request.idTag);
+    const int active = known ? 0 : on.site.open_transactions_of(request.idTag) - same_badge;
+    auto verdict = authorize({.badge = badge == on.site.badges.end() ? nullptr : &badge->second,
+                              .charge_point = on.charger.settings.id,
+                              .at = on.now.wall,
+                              .active_transactions = active});
+    if (!known) {
+        known = &begin(on, request, verdict, implausible);
+        if (on.site.log) {
+            on.site.log("transaction_started",
+                        on.charger.settings.id + "/" + std::to_string(request.connectorId) +
+                            " transaction=" + std::to_string(known->start.id) + " " +
+                            verdict.reason);
+        }
+    }
+    on.wait_for(known->recorded);
+    return {.idTagInfo = std::move(verdict.id_tag_info),
+            .transactionId = known->start.transaction_id};
+}
+
+// A stop cannot be refused (4.10), and an unanswered one blocks all later messages of its charger:
+// what fits no transaction is kept as an orphan and acknowledged like any other.
+v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::Request& request) {
+    Site& site = on.site;
+    Transaction* transaction = site.find_open(on.charger, request.transactionId);
+    if (transaction) {
+        if (request.transactionData) {
+            on.wait_for(record_samples(on, transaction->start.connector_id, transaction,
+                                       *request.transactionData));
+        }
+        transaction = &move_to_stopped(site, on.charger, *transaction,
+                                       stop_row(on, transaction->start.id, request), on.now);
+        transaction->recorded = site.record({*transaction->stop});
+        if (site.log) {
+            site.log("transaction_stopped", on.charger.settings.id + " transaction=" +
+                                                std::to_string(transaction->start.id) + " " +
+                                                transaction->stop->reason);
+        }
+    } else if ((transaction = find_stopped(on.charger, request.transactionId))) {
+        // A repeat needs nothing; the truth about one we had closed ourselves replaces our guess.
+        if (transaction->stop->estimated) {
+            transaction->stop = stop_row(on, transaction->start.id, request);
+            transaction->recorded = site.record({*transaction->stop});
+        }
+    } else {
+        count_deviation(on.charger, "stop_of_unknown_transaction",
+                        std::to_string(request.transactionId), on.now.wall);
+        const auto row = stop_row(on, 0, request);
+        on.wait_for(site.record(
+            {db::OrphanStop{on.charger.settings.id, request.transactionId, row.meter_stop_wh,
+                            row.stopped_at, row.received_at, row.reason, row.id_tag}}));
+    }
+    if (transaction) on.wait_for(transaction->recorded);
+
+    v16::StopTransaction::Response response;
+    if (request.idTag) {
+        const auto badge = site.badges.find(*request.idTag);
+        response.idTagInfo =
+            authorize({.badge = badge == site.badges.end() ? nullptr : &badge->second,
+                       .charge_point = on.charger.settings.id,
+                       .at = on.now.wall})
+                .id_tag_info;
+    }
+    return response;
+}
+
+}  // namespace busbar::site

@@ -1,0 +1,169 @@
+#include "ocpp/session.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "ocpp/v16/core.hpp"
+
+namespace busbar::ocpp {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Priority = CallOptions::Priority;
+
+const Now start{Instant{1h}, Timestamp{}};
+Now after(std::chrono::milliseconds d) { return {start.mono + d, start.wall + d}; }
+
+struct Fixture : testing::Test {
+    Session session;
+    std::vector<std::string> outcomes;
+
+    void call(std::string name, CallOptions options = {}, Now now = start) {
+        session.call(now, name, "{}", std::move(options), [this, name](const auto& answer) {
+            const auto* failure = std::get_if<CallFailure>(&answer);
+            outcomes.push_back(
+                name + (failure ? " failed " + std::to_string(static_cast<int>(failure->kind))
+                                : " answered"));
+        });
+    }
+    std::vector<std::string> sent() { return session.take_output(); }
+};
+using SessionTest = Fixture;
+
+TEST_F(SessionTest, SendsTheNextCallOnlyAfterTheAnswer) {
+    call("A");
+    call("B");
+    EXPECT_THAT(sent(), ElementsAre(R"([2,"1","A",{}])"));
+    EXPECT_FALSE(session.receive(start, R"([3,"1",{}])"));
+    EXPECT_THAT(sent(), ElementsAre(R"([2,"2","B",{}])"));
+    EXPECT_THAT(outcomes, ElementsAre("A answered"));
+}
+
+TEST_F(SessionTest, TimesOutGoesOnAndIgnoresTheLateAnswer) {
+    call("A");
+    call("B");
+    sent();
+    EXPECT_EQ(session.deadline(), start.mono + 30s);
+    session.on_timer(after(29'999ms));
+    EXPECT_THAT(outcomes, IsEmpty());
+    session.on_timer(after(30s));
+    EXPECT_THAT(outcomes, ElementsAre("A failed 0"));
+    EXPECT_THAT(sent(), ElementsAre(R"([2,"2","B",{}])"));
+    session.receive(after(31s), R"([3,"1",{}])");
+    EXPECT_EQ(outcomes.size(), 1u);
+    EXPECT_EQ(session.take_oddities().at(0).kind, "late_or_unknown_answer");
+}
+
+TEST_F(SessionTest, ALoweringOvertakesAndShortensTheWait) {
+    call("A");
+    call("B");
+    call("Lower", {.priority = Priority::lowering, .timeout = 10s}, after(5s));
+    EXPECT_EQ(session.deadline(), start.mono + 15s);
+    sent();
+    session.on_timer(after(15s));
+    EXPECT_THAT(sent(), ElementsAre(R"([2,"3","Lower",{}])"));
+}
+
+TEST_F(SessionTest, AnewerCallReplacesTheWaitingOneOfItsKey) {
+    call("A");
+    call("Limit 1", {.coalescing_key = "limit"});
+    call("Other");
+    call("Limit 2", {.coalescing_key = "limit"});
+    EXPECT_THAT(outcomes, ElementsAre("Limit 1 failed 4"));
+    sent();
+    session.receive(start, R"([3,"1",{}])");
+    session.receive(start, R"([3,"3",{}])");
+    EXPECT_THAT(sent(), ElementsAre(R"([2,"3","Other",{}])", R"([2,"4","Limit 2",{}])"));
+}
+
+TEST_F(SessionTest, QueueIsBounded) {
+    for (std::size_t i = 0; i <= Session::calls_max; ++i) call("A");
+    EXPECT_THAT(outcomes, IsEmpty());
+    call("B");
+    EXPECT_THAT(outcomes, ElementsAre("B failed 5"));
+}
+
+TEST_F(SessionTest, DisconnectingFailsEveryCall) {
+    call("A");
+    call("B");
+    session.on_disconnect();
+    EXPECT_THAT(outcomes, ElementsAre("A failed 1", "B failed 1"));
+    EXPECT_FALSE(session.deadline());
+    EXPECT_FALSE(session.has_output());
+}
+
+TEST_F(SessionTest, TakesCallsInEveryFormChargersUse) {
+    for (const auto* text : {R"([2,"x","Heartbeat",{}])", R"([2,"x","Heartbeat",null])",
+                             R"([2,"x","Heartbeat"])", " \n[2,\"x\",\"Heartbeat\",{}]\n"}) {
+        const auto incoming = session.receive(start, text);
+        ASSERT_TRUE(incoming) << text;
+        EXPECT_EQ(incoming->id, "x");
+        EXPECT_EQ(incoming->action, "Heartbeat");
+    }
+    EXPECT_EQ(session.receive(start, R"([2,17,"Heartbeat",{}])")->id, "17");
+}
+
+// Ruling R2: what cannot be answered is counted, and the connection goes on.
+TEST_F(SessionTest, CountsWhatIsNotOcpp) {
+    for (const auto* text : {"hello", "{}", "[]", "[2]", "[2,null,\"A\",{}]", "[9,\"x\"]",
+                             "[2.5,\"x\"]", "[\"2\",\"x\"]"}) {
+        EXPECT_FALSE(session.receive(start, text)) << text;
+        EXPECT_THAT(sent(), IsEmpty()) << text;
+        EXPECT_EQ(session.take_oddities().size(), 1u) << text;
+    }
+    EXPECT_FALSE(session.receive(start, std::string(100'000, '[')));
+    EXPECT_EQ(session.take_oddities().at(0).kind, "nested_too_deeply");
+    EXPECT_FALSE(session.receive(start, "  \r\n"));
+    EXPECT_THAT(session.take_oddities(), IsEmpty());
+}
+
+TEST_F(SessionTest, AnswersAMalformedCallThatHasAnId) {
+    EXPECT_FALSE(session.receive(start, R"([2,"x",5,{}])"));
+    EXPECT_THAT(sent(), ElementsAre(testing::StartsWith(R"([4,"x","FormationViolation",)")));
+}
+
+TEST_F(SessionTest, PassesOnACallErrorOfAnyLength) {
+    call("A");
+    call("B");
+    session.receive(start, R"([4,"1","NotSupported"])");
+    session.receive(start, R"([4,"2","Odd","text",{}])");
+    EXPECT_THAT(outcomes, ElementsAre("A failed 2", "B failed 2"));
+}
+
+TEST_F(SessionTest, TypedAnswersAreDecoded) {
+    std::vector<std::string> seen;
+    const auto keep = [&](const Session::Answer<v16::Reset>& answer) {
+        const auto* response = std::get_if<v16::Reset::Response>(&answer);
+        seen.push_back(response ? enumerator_name(response->status) : "none");
+    };
+    session.call<v16::Reset>(start, {.type = v16::ResetType::Soft}, {}, keep);
+    session.call<v16::Reset>(start, {.type = v16::ResetType::Hard}, {}, keep);
+    EXPECT_THAT(sent(), ElementsAre(R"([2,"1","Reset",{"type":"Soft"}])"));
+    session.receive(start, R"([3,"1",{"status":"Accepted"}])");
+    session.receive(start, R"([3,"2",{"status":"Perhaps"}])");
+    EXPECT_THAT(seen, ElementsAre("Accepted", "none"));
+}
+
+TEST(Session, SurvivesAnyText) {
+    EXPECT_TRUE(rc::check([] {
+        Session session;
+        const auto alphabet = rc::gen::element('[', ']', '{', '}', '"', ',', ':', '2', '3', '4',
+                                               'a', '\\', ' ', '\0');
+        session.receive(start, *rc::gen::container<std::string>(alphabet));
+        session.take_output();
+    }));
+}
+
+TEST(ErrorCodes, AnswerEachDefectAsRuled) {
+    EXPECT_EQ(error_code(Defect::missing_field), ErrorCode::ProtocolError);
+    EXPECT_EQ(error_code(Defect::wrong_type), ErrorCode::TypeConstraintViolation);
+    EXPECT_EQ(error_code(Defect::bad_value), ErrorCode::PropertyConstraintViolation);
+    EXPECT_EQ(error_code(Defect::empty_array), ErrorCode::OccurenceConstraintViolation);
+    EXPECT_EQ(error_code(Defect::wrong_shape), ErrorCode::FormationViolation);
+}
+
+}  // namespace
+}  // namespace busbar::ocpp

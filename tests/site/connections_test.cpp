@@ -1,0 +1,108 @@
+#include "site/connections.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/site/support.hpp"
+
+namespace busbar::site::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+struct ConnectionsTest : testing::Test, OneCharger {
+    Admission knock(std::string target, std::vector<std::string> subprotocols,
+                    std::optional<std::string> credentials = {}) {
+        return admit(site, {.target = std::move(target),
+                            .subprotocols = std::move(subprotocols),
+                            .basic_credentials = std::move(credentials),
+                            .peer_address = "127.0.0.1"});
+    }
+};
+
+TEST_F(ConnectionsTest, AdmitsAKnownChargerThatSpeaksOcpp16) {
+    const auto admission = knock("/ocpp/CP1", {"ocpp2.0.1", "OCPP1.6"});
+    EXPECT_EQ(admission.status, 101);
+    EXPECT_EQ(admission.identity, "CP1");
+    EXPECT_EQ(admission.subprotocol, "ocpp1.6");
+}
+
+TEST_F(ConnectionsTest, RefusesWithTheRemedy) {
+    EXPECT_EQ(knock("/ocpp/", {"ocpp1.6"}).status, 404);
+    EXPECT_EQ(knock("/ocpp/NEW", {"ocpp1.6"}).status, 404);
+    EXPECT_THAT(knock("/ocpp/NEW", {"ocpp1.6"}).reason, HasSubstr("charge-point accept"));
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp2.0.1"}).status, 400);
+    EXPECT_EQ(knock("/ocpp/CP1", {}).status, 400);
+    EXPECT_EQ(knock("/ocpp/cp1", {"ocpp1.6"}).status, 404) << "identities are case-sensitive";
+}
+
+TEST_F(ConnectionsTest, AssumesOcpp16WhereToldTo) {
+    charger().settings.assume_ocpp16 = true;
+    EXPECT_EQ(knock("/ocpp/CP1", {}).status, 101);
+    EXPECT_EQ(knock("/ocpp/CP1", {}).subprotocol, "");
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp2.0.1"}).status, 400);
+}
+
+TEST_F(ConnectionsTest, AsksForThePassword) {
+    charger().settings.password_hash = "hash";
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}).status, 401);
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}, "CP2:secret").status, 401);
+    const auto admission = knock("/ocpp/CP1", {"ocpp1.6"}, "CP1:secret");
+    EXPECT_EQ(admission.status, 101);
+    EXPECT_EQ(admission.password, "secret");
+    EXPECT_EQ(admission.password_hash, "hash");
+}
+
+TEST_F(ConnectionsTest, TheNewestConnectionWinsAndTheOldOnesEndTouchesNothing) {
+    const auto old = link;
+    link = connect("CP1");
+    EXPECT_EQ(old->closed_with, 1001);
+    receive(site, "CP1", old, R"([2,"x","Heartbeat",{}])", now);
+    EXPECT_THAT(old->take(), IsEmpty());
+    disconnected(site, "CP1", old, now);
+    EXPECT_EQ(charger().link, link);
+    disconnected(site, "CP1", link, now);
+    EXPECT_EQ(charger().link, nullptr);
+}
+
+TEST_F(ConnectionsTest, AnUnknownChargerIsPendingWhileEnrolmentIsOpen) {
+    site.settings.enrolment_open = true;
+    EXPECT_EQ(knock("/ocpp/NEW", {"ocpp1.6"}).status, 101);
+    const auto fresh = connect("NEW");
+    const auto call = [&](const std::string& action, const std::string& payload) {
+        receive(site, "NEW", fresh, R"([2,"x",")" + action + "\"," + payload + "]", now);
+        return fresh->take();
+    };
+    EXPECT_THAT(call("Heartbeat", "{}"), ElementsAre(HasSubstr("SecurityError")));
+    EXPECT_THAT(call("BootNotification", R"({"chargePointVendor":"V","chargePointModel":"M"})"),
+                ElementsAre(HasSubstr(R"("status":"Pending")")));
+    EXPECT_EQ(journal.all<db::ChargePointSaved>().at(0).state, "pending");
+}
+
+TEST_F(ConnectionsTest, AnAcceptedChargerIsServedWithoutBoot) {
+    EXPECT_THAT(send("Heartbeat", "{}"),
+                ElementsAre(R"([3,"x",{"currentTime":"2026-05-01T08:00:00Z"}])"));
+}
+
+TEST_F(ConnectionsTest, RefusesWhatItDoesNotKnowAndCountsIt) {
+    EXPECT_THAT(send("FlyToTheMoon", "{}"), ElementsAre(HasSubstr("NotImplemented")));
+    EXPECT_THAT(send("Authorize", "{}"), ElementsAre(HasSubstr("ProtocolError")));
+    EXPECT_THAT(send("Authorize", "[]"), ElementsAre(HasSubstr("FormationViolation")));
+    EXPECT_EQ(charger().deviations.at("unknown_action").count, 1u);
+    EXPECT_EQ(charger().deviations.at("Authorize:missing_field").count, 1u);
+    receive(site, "CP1", link, "garbage", now);
+    EXPECT_THAT(link->take(), IsEmpty());
+    EXPECT_EQ(charger().deviations.at("not_ocpp_j").last_example, "garbage");
+}
+
+TEST_F(ConnectionsTest, StrictMeansStrict) {
+    const std::string extra = R"({"idTag":"TAG","connectorId":1})";
+    EXPECT_THAT(send("Authorize", extra), ElementsAre(HasSubstr("Accepted")));
+    charger().settings.validation = "strict";
+    EXPECT_THAT(send("Authorize", extra), ElementsAre(HasSubstr("FormationViolation")));
+}
+
+}  // namespace
+}  // namespace busbar::site::test

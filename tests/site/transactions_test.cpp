@@ -1,0 +1,154 @@
+#include "site/transactions.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/site/support.hpp"
+
+namespace busbar::site::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::string start =
+    R"({"connectorId":1,"idTag":"tag","meterStart":1000,"timestamp":"2026-05-01T08:00:00Z"})";
+std::string stop(int transaction_id, int meter = 2000) {
+    return R"({"transactionId":)" + std::to_string(transaction_id) + R"(,"meterStop":)" +
+           std::to_string(meter) + R"(,"timestamp":"2026-05-01T09:00:00Z"})";
+}
+
+using Transactions = OneCharger;
+struct TransactionsTest : testing::Test, Transactions {};
+
+TEST_F(TransactionsTest, AreAnsweredOnlyWhenDurable) {
+    journal.held = true;
+    EXPECT_THAT(send("StartTransaction", start), IsEmpty());
+    journal.commit();
+    EXPECT_THAT(link->take(),
+                ElementsAre(R"([3,"x",{"idTagInfo":{"status":"Accepted"},"transactionId":1001}])"));
+    EXPECT_THAT(send("StopTransaction", stop(1001)), IsEmpty());
+    journal.commit();
+    EXPECT_THAT(link->take(), ElementsAre(R"([3,"x",{}])"));
+    ASSERT_EQ(journal.all<db::TransactionStopped>().size(), 1u);
+    EXPECT_EQ(journal.all<db::TransactionStopped>()[0].reason, "Local");
+}
+
+TEST_F(TransactionsTest, ARepeatedStartHasTheSameIdAndWaitsForTheFirstOnesRow) {
+    journal.held = true;
+    send("StartTransaction", start, "1");
+    link = connect("CP1");
+    EXPECT_THAT(send("StartTransaction", start, "2"), IsEmpty());
+    journal.commit();
+    EXPECT_THAT(link->take(), ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_THAT(send("StartTransaction", start, "3"),
+                ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_EQ(journal.all<db::TransactionStarted>().size(), 1u);
+}
+
+TEST_F(TransactionsTest, ARepeatAfterTheStopStillHasTheSameId) {
+    send("StartTransaction", start);
+    send("StopTransaction", stop(1001));
+    EXPECT_THAT(send("StartTransaction", start), ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_THAT(send("StopTransaction", stop(1001)), ElementsAre(R"([3,"x",{}])"));
+    EXPECT_EQ(journal.all<db::TransactionStarted>().size(), 1u);
+    EXPECT_EQ(journal.all<db::TransactionStopped>().size(), 1u);
+}
+
+// Ruling R7: a charger without a clock starts again at the same time with the same register.
+TEST_F(TransactionsTest, AStartBefore2020IsNewOnceItsMatchHasStopped) {
+    const std::string clockless =
+        R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"1970-01-01T00:00:10Z"})";
+    send("StartTransaction", clockless);
+    EXPECT_THAT(send("StartTransaction", clockless),
+                ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    send("StopTransaction", stop(1001));
+    EXPECT_THAT(send("StartTransaction", clockless),
+                ElementsAre(HasSubstr(R"("transactionId":1002)")));
+    EXPECT_TRUE(journal.all<db::TransactionStarted>().at(1).implausible_start);
+}
+
+TEST_F(TransactionsTest, ARefusedBadgeGetsAnIdToo) {
+    const std::string unknown =
+        R"({"connectorId":1,"idTag":"NOBODY","meterStart":1,"timestamp":"2026-05-01T08:00:00Z"})";
+    EXPECT_THAT(send("StartTransaction", unknown),
+                ElementsAre(R"([3,"x",{"idTagInfo":{"status":"Invalid"},"transactionId":1001}])"));
+    EXPECT_EQ(journal.all<db::TransactionStarted>().at(0).authorization, "Invalid");
+}
+
+TEST_F(TransactionsTest, OneBadgeOneTransactionButNeverAgainstItsOwnConnector) {
+    send("StartTransaction", start);
+    const std::string elsewhere =
+        R"({"connectorId":2,"idTag":"TAG","meterStart":1,"timestamp":"2026-05-01T08:10:00Z"})";
+    EXPECT_THAT(send("StartTransaction", elsewhere), ElementsAre(HasSubstr("ConcurrentTx")));
+    EXPECT_THAT(send("Authorize", R"({"idTag":"TAG"})"), ElementsAre(HasSubstr("Accepted")));
+    site.badges["TAG"].max_active_transactions = 2;
+    const std::string again =
+        R"({"connectorId":1,"idTag":"TAG","meterStart":1500,"timestamp":"2026-05-01T08:20:00Z"})";
+    EXPECT_THAT(send("StartTransaction", again), ElementsAre(HasSubstr("Accepted")));
+}
+
+TEST_F(TransactionsTest, ANewStartClosesTheOneWhoseStopWasLost) {
+    send("StartTransaction", start);
+    send(
+        "MeterValues",
+        R"({"connectorId":1,"transactionId":1001,"meterValue":[{"timestamp":"2026-05-01T08:05:00Z","sampledValue":[{"value":"1.75","unit":"kWh"}]}]})");
+    send("StartTransaction",
+         R"({"connectorId":1,"idTag":"TAG","meterStart":1800,"timestamp":"2026-05-01T08:20:00Z"})");
+    const auto stops = journal.all<db::TransactionStopped>();
+    ASSERT_EQ(stops.size(), 1u);
+    EXPECT_TRUE(stops[0].estimated);
+    EXPECT_EQ(stops[0].meter_stop_wh, 1750);
+    EXPECT_EQ(charger().open.size(), 1u);
+    // The real stop, late, replaces the estimate.
+    send("StopTransaction", stop(1001, 1790));
+    EXPECT_EQ(journal.all<db::TransactionStopped>().at(1).meter_stop_wh, 1790);
+    EXPECT_FALSE(journal.all<db::TransactionStopped>().at(1).estimated);
+}
+
+TEST_F(TransactionsTest, AStopThatFitsNothingIsKeptAsAnOrphan) {
+    journal.held = true;
+    EXPECT_THAT(send("StopTransaction", stop(-1)), IsEmpty());
+    journal.commit();
+    EXPECT_THAT(link->take(), ElementsAre(R"([3,"x",{}])"));
+    EXPECT_EQ(journal.all<db::OrphanStop>().at(0).transaction_id, -1);
+}
+
+TEST_F(TransactionsTest, OneChargerCannotStopAnothersTransaction) {
+    send("StartTransaction", start);
+    add_charger("CP2");
+    const auto other = connect("CP2");
+    receive(site, "CP2", other, R"([2,"y","StopTransaction",)" + stop(1001) + "]", now);
+    EXPECT_THAT(other->take(), ElementsAre(R"([3,"y",{}])"));
+    EXPECT_EQ(charger().open.size(), 1u);
+    EXPECT_EQ(journal.all<db::OrphanStop>().at(0).charge_point, "CP2");
+}
+
+TEST_F(TransactionsTest, NothingIsTakenWhileNothingCanBeStored) {
+    journal.is_full = true;
+    EXPECT_THAT(send("StartTransaction", start), IsEmpty());
+    EXPECT_EQ(link->closed_with, 1013);
+    EXPECT_THAT(
+        journal.rows,
+        testing::Each(testing::Not(testing::VariantWith<db::TransactionStarted>(testing::_))));
+    EXPECT_THAT(send("Heartbeat", "{}"), ElementsAre(HasSubstr("currentTime")));
+}
+
+TEST_F(TransactionsTest, SamplesBelongToTheRunningTransactionOfTheirConnector) {
+    send("StartTransaction", start);
+    send(
+        "MeterValues",
+        R"({"connectorId":1,"transactionId":0,"meterValue":[{"timestamp":"2026-05-01T08:05:00Z","sampledValue":[{"value":"5"}]}]})");
+    EXPECT_EQ(journal.all<db::MeterSample>().at(0).transaction, 1);
+    EXPECT_EQ(journal.all<db::MeterSample>().at(0).measurand, "Energy.Active.Import.Register");
+}
+
+TEST(TransactionIds, ArePositiveAndAboveTheSmallOnes) {
+    EXPECT_EQ(transaction_id_for(1), 1001);
+    EXPECT_EQ(transaction_id_for(2'147'480'000), 2'147'481'000);
+    EXPECT_EQ(transaction_id_for(2'147'480'001), 1001);
+}
+
+}  // namespace
+}  // namespace busbar::site::test
