@@ -7,7 +7,7 @@
 namespace busbar::dlm {
 namespace {
 
-std::string to_text(const ReasonValue& value) {
+std::string value_text(const ReasonValue& value) {
     if (const auto* text = std::get_if<std::string>(&value)) return *text;
     if (const auto* amps = std::get_if<Amps>(&value)) return to_text(*amps);
     return std::to_string(std::get<std::int64_t>(value));
@@ -69,13 +69,14 @@ std::string explain(const Reason& reason) {
     }
     if (text.empty()) {
         text = reason.code;
-        for (const auto& [name, value] : reason.params) text += " " + name + "=" + to_text(value);
+        for (const auto& [name, value] : reason.params)
+            text += " " + name + "=" + value_text(value);
         return text;
     }
     for (const auto& [name, value] : reason.params) {
         const std::string placeholder = "{" + name + "}";
         const std::size_t at = text.find(placeholder);
-        if (at != std::string::npos) text.replace(at, placeholder.size(), to_text(value));
+        if (at != std::string::npos) text.replace(at, placeholder.size(), value_text(value));
     }
     return text;
 }

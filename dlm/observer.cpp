@@ -10,6 +10,7 @@ using std::chrono::seconds;
 constexpr seconds follow_time{12};  // charger 5 s, car 5 s, meter 1 s, and some
 constexpr seconds window{20};
 constexpr Amps noise{500};
+constexpr std::int64_t decay_ma_per_s = 50;
 
 Amps percent(Amps amps, std::int32_t part) {
     return Amps{static_cast<std::int32_t>(std::int64_t{amps.milliamps} * part / 100)};
@@ -42,10 +43,38 @@ void Observer::PhaseState::remember(Amps value, Instant now) {
     while (highest.front().at + window < now) highest.pop_front();
 }
 
+// What the EVSEs on one phase draw together, by different degrees of certainty.
+struct Observer::Sum {
+    Amps high;                   // the most they may draw
+    Amps low;                    // the least they draw
+    Amps measured;               // their own measurements; limits where there are none
+    Amps probable;               // the most they draw, as far as measurements tell
+    bool settled = true;         // all of `measured` is measured
+    bool nearly_settled = true;  // the rest has not moved for a while
+};
+
+Observer::Sum Observer::sum(std::size_t p, std::span<const Contribution> evses) {
+    Sum sum;
+    for (const Contribution& evse : evses) {
+        if (!evse.phases[p]) continue;
+        // One that may draw nothing does draw nothing, whatever it measured last.
+        const bool may_draw = evse.high > Amps{};
+        const Amps own = evse.measured && may_draw ? (*evse.measured)[p] : Amps{};
+        sum.high += evse.high;
+        sum.measured += evse.silent ? evse.high : own;
+        if (evse.settled) sum.low += percent(own, 90);
+        sum.probable += evse.draw_known && evse.measured ? std::min(own, evse.high) : evse.high;
+        sum.settled = sum.settled && evse.settled;
+        sum.nearly_settled = sum.nearly_settled && (evse.settled || evse.silent);
+    }
+    return sum;
+}
+
 void Observer::update(const PhaseAmps& metered, Instant sampled_at,
                       std::span<const Contribution> evses, const Phases& overloaded,
                       const PhaseAmps& first_guess, Instant now) {
     const bool is_new = sampled_at > last_sample_;
+    if (!last_update_) last_update_ = now;
     last_sample_ = std::max(last_sample_, sampled_at);
     for (std::size_t p = 0; p < phases_.size(); ++p) {
         PhaseState& phase = phases_[p];
@@ -59,36 +88,29 @@ void Observer::update(const PhaseAmps& metered, Instant sampled_at,
             }
             if (before > evse.high) phase.falls.push_back({before - evse.high, now + follow_time});
         }
-        estimate(p, metered[p], evses, overloaded[p], first_guess[p], now);
+        estimate(phase, metered[p], sum(p, evses), overloaded[p], first_guess[p], now);
     }
+    last_update_ = now;
 }
 
-void Observer::estimate(std::size_t p, Amps metered, std::span<const Contribution> evses,
-                        bool overloaded, Amps first_guess, Instant now) {
-    PhaseState& phase = phases_[p];
-    Amps high;      // the most the EVSEs may draw
-    Amps low;       // the least they draw
-    Amps measured;  // their own measurements, where all have one
-    Amps probable;  // the most they draw, as far as measurements tell
-    bool settled = true;
-    for (const Contribution& evse : evses) {
-        if (!evse.phases[p]) continue;
-        high += evse.high;
-        settled = settled && evse.settled;
-        // One that may draw nothing does draw nothing, whatever it measured last.
-        const bool may_draw = evse.high > Amps{};
-        const Amps own = evse.measured && may_draw ? (*evse.measured)[p] : Amps{};
-        measured += own;
-        if (evse.settled) low += percent(own, 90);
-        probable += evse.draw_known && evse.measured ? std::min(own, evse.high) : evse.high;
-    }
+void Observer::estimate(PhaseState& phase, Amps metered, const Sum& evses, bool overloaded,
+                        Amps first_guess, Instant now) {
     const Amps pending = phase.pending();
-    const Amps least = metered - high - pending;
-    const Amps most = metered - low;
-    const bool trust_measured = settled && pending == Amps{};
-    Amps value = trust_measured ? metered - measured : phase.estimate.value_or(first_guess);
+    const Amps least = metered - evses.high - pending;
+    const Amps most = metered - evses.low;
+    const Amps by_measurement = metered - evses.measured;
+    Amps value = phase.estimate.value_or(first_guess);
+    if (pending == Amps{} && evses.settled) {
+        value = by_measurement;
+    } else if (pending == Amps{} && evses.nearly_settled && by_measurement < value) {
+        // Nobody tells what these cars draw. Taking all of their limits for granted at once would
+        // swing; never taking it would lose the current for good.
+        const auto elapsed = std::min<std::chrono::milliseconds>(now - *last_update_, window);
+        const Amps part{static_cast<std::int32_t>(elapsed.count() * decay_ma_per_s / 1000)};
+        value = std::max(by_measurement, value - part);
+    }
     value = std::max(least, std::min(value, most));
-    if (overloaded) value = std::max(value, metered - pending - probable);
+    if (overloaded) value = std::max(value, metered - pending - evses.probable);
     phase.estimate = value;
     phase.remember(value, now);
 }

@@ -21,6 +21,7 @@ struct Contribution {
     std::optional<PhaseAmps> measured;  // by its charger, if recent
     bool settled = false;     // measured shows the present limit, or nothing is drawn for certain
     bool draw_known = false;  // measured since the last raise: it draws hardly more than that
+    bool silent = false;      // its charger measures nothing, and its limit is not new
 };
 
 class Observer {
@@ -44,6 +45,7 @@ private:
         Amps amount;
         Instant until;
     };
+    struct Sum;
     struct Estimate {
         Amps value;
         Instant at;
@@ -59,11 +61,13 @@ private:
         void remember(Amps value, Instant now);
     };
 
-    void estimate(std::size_t phase, Amps metered, std::span<const Contribution> evses,
-                  bool overloaded, Amps first_guess, Instant now);
+    static Sum sum(std::size_t phase, std::span<const Contribution> evses);
+    void estimate(PhaseState& phase, Amps metered, const Sum& evses, bool overloaded,
+                  Amps first_guess, Instant now);
 
     PerPhase<PhaseState> phases_;
     Instant last_sample_ = Instant::min();
+    std::optional<Instant> last_update_;
 };
 
 }  // namespace busbar::dlm

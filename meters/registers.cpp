@@ -73,7 +73,7 @@ public:
     }
 
     // Blocks over the spans {address, count}; whole spans only.
-    std::vector<Block> cut(std::set<std::pair<int, int>> spans) const {
+    std::vector<Block> cut(const std::set<std::pair<int, int>>& spans) const {
         std::vector<Block> blocks;
         for (const auto& [address, count] : spans) {
             const int end = address + count;

@@ -30,6 +30,10 @@ void Drivers::on_timer(Now now, Charger& charger) {
         const int connector = static_cast<int>(i) + 1;
         if (!charger.is_free(connector)) continue;  // still occupied: somebody else comes later
         CarTraits car = options_.car ? *options_.car : random_car(random_);
+        if (options_.stay_max) {
+            car.stay =
+                std::min(car.stay, between(random_, *options_.stay_max / 8, *options_.stay_max));
+        }
         car.speed = options_.speed;
         const int badge = random_.pick(0, static_cast<int>(options_.id_tags.size()) - 1);
         charger.plug_in(now, connector, car, options_.id_tags[static_cast<std::size_t>(badge)]);

@@ -18,7 +18,9 @@ struct DriverOptions {
     std::chrono::milliseconds first_arrival_max{20'000};  // the first car comes within this time
     std::chrono::milliseconds gap_min{30'000};            // a connector stays empty this long ...
     std::chrono::milliseconds gap_max{300'000};           // ... at most
-    double speed = 1;                                     // batteries fill this many times faster
+    // Drivers come back for their cars within this time, full or not; otherwise when they like.
+    std::optional<std::chrono::milliseconds> stay_max;
+    double speed = 1;              // batteries fill this many times faster
     std::optional<CarTraits> car;  // all cars alike; otherwise the usual mixture
 };
 

@@ -138,8 +138,8 @@ void send(Site& site, const dlm::Command& command, Now now) {
     if (const auto deadline = link.session.deadline()) site.wake_by(*deadline);
     link.flush();
     if (site.log) {
-        site.log("limit", command.evse + " amps=" + std::to_string(command.limit.to_double()) +
-                              " reason=" + command.reason.code);
+        site.log("limit", command.evse + " limit=\"" + dlm::to_text(command.limit) +
+                              "\" reason=" + command.reason.code);
     }
 }
 
@@ -245,10 +245,18 @@ void set_up(Site& site, ChargePoint& charger, Now now) {
             [&site, id, number = connector_id](const Answer& answer) {
                 ChargePoint* present = site.find(id);
                 if (!present) return;
-                const auto* response = std::get_if<v16::SetChargingProfile::Response>(&answer);
                 auto& installed = present->connectors[number];
+                const auto* failure = std::get_if<ocpp::CallFailure>(&answer);
+                if (failure && failure->kind != ocpp::CallFailure::Kind::refused) {
+                    // Not known to have arrived: once more, at leisure.
+                    installed.safe_profile_sent.reset();
+                    if (!present->link) return;
+                    present->setup_due = site.now.mono + 60s;
+                    return site.wake_by(*present->setup_due);
+                }
                 installed.safe_profile_refused =
-                    !response || response->status != v16::SetChargingProfileStatus::Accepted;
+                    failure || std::get<v16::SetChargingProfile::Response>(answer).status !=
+                                   v16::SetChargingProfileStatus::Accepted;
                 if (installed.safe_profile_refused && site.log) {
                     site.log("safe_profile_refused", evse_id(id, number));
                 }

@@ -67,6 +67,7 @@ struct ChargePoint {
 };
 
 inline constexpr std::int32_t connector_id_max = 1000;
+inline constexpr std::size_t open_transactions_max = 100;  // of one charge point
 inline constexpr std::size_t stopped_transactions_max = 50;
 inline constexpr std::size_t deviation_kinds_max = 100;
 

@@ -53,7 +53,12 @@ Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
                    const Authorization& verdict, bool implausible) {
     Site& site = on.site;
     std::vector<db::Record> unit;
-    if (const auto* running = site.find_open_on(on.charger, request.connectorId)) {
+    const auto* running = site.find_open_on(on.charger, request.connectorId);
+    // No charger has that many connectors: one that pretends to must not fill our memory.
+    if (!running && on.charger.open.size() == open_transactions_max) {
+        running = &on.charger.open.front();
+    }
+    if (running) {
         auto& ended = move_to_stopped(site, on.charger, *running,
                                       estimated_stop(*running, "Other", on.now.wall), on.now);
         unit.emplace_back(*ended.stop);

@@ -53,7 +53,7 @@ PYTHON
 # Makes the data directory, which others can pass through but not list, and checks that it can be
 # written to and that its disk has room.
 make_data_dir() {
-    local probe free_kb
+    local probe
     # shellcheck disable=SC2174  # the mode is meant for the last folder
     [[ -d $data_dir ]] || mkdir -p -m 0711 -- "$data_dir" 2>/dev/null ||
         die "cannot make the data directory '$data_dir': choose another one with BUSBAR_DATA_DIR."
@@ -61,10 +61,16 @@ make_data_dir() {
         die "cannot write to the data directory '$data_dir' as $(id -un):" \
             "change its owner, free space on its disk, or choose another one with BUSBAR_DATA_DIR."
     rm -f -- "$probe"
-    free_kb=$(df -Pk -- "$data_dir" | awk 'NR == 2 { print $4 }')
+    require_space "$data_dir"
+}
+
+# Ends the script where the disk of a folder is as good as full.
+require_space() {
+    local free_kb
+    free_kb=$(df -Pk -- "$1" | awk 'NR == 2 { print $4 }')
     ((free_kb >= 102400)) ||
-        die "the disk of '$data_dir' is full ($((free_kb / 1024)) MB left): free at least 100 MB" \
-            "or choose another one with BUSBAR_DATA_DIR."
+        die "the disk of '$1' is full ($((free_kb / 1024)) MB left): free at least 100 MB," \
+            "or choose another data directory with BUSBAR_DATA_DIR."
 }
 
 # Holds the data directory for this process and whoever inherits descriptor 9, until all have ended.

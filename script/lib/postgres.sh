@@ -164,6 +164,7 @@ make_cluster() {
     (umask 022 && mkdir -p -- "${pg_cluster%/*}" 2>/dev/null) || true
     mkdir -m 0700 -- "$new" 2>/dev/null ||
         die "cannot make the folder '$new': check the permissions and the free space of its disk."
+    require_space "$new"
     if [[ $(id -un) != "$pg_owner" ]]; then chown "$pg_owner:" "$new"; fi
     if ! output=$(as_owner "$pg_bin/initdb" -D "$new" --username=busbar \
         --encoding=UTF8 --locale=C.UTF-8 --auth-local=peer --auth-host=reject \

@@ -255,6 +255,7 @@ TEST_F(Journaled, ACommitInDoubt) {
     open(through);
     for (int i = 0; i < 10; ++i) {
         ASSERT_TRUE(load(60));
+        ASSERT_TRUE(settle()) << "so that the COMMIT that is cut is that of a batch";
         proxy.cut_next(i % 2 == 0 ? CommitProxy::Cut::after_commit
                                   : CommitProxy::Cut::before_commit);
         ASSERT_TRUE(load(60));

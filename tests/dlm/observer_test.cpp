@@ -106,6 +106,18 @@ TEST_F(ObserverTest, AnOverloadIsExplainedByWhatCarsReallyDraw) {
     EXPECT_EQ(see(70_A, {lazy, lazy, lazy, lazy}, 1s, true), 30_A);
 }
 
+TEST_F(ObserverTest, ChargersThatNeverMeasureGetTheBenefitOfTheDoubtSlowly) {
+    Contribution silent = car(16_A, 16_A);
+    silent.silent = true;
+    EXPECT_EQ(see(46_A, {silent}, 0s), 30_A);
+    EXPECT_EQ(see(30_A, {silent}, 1s), 30_A);
+    Amps estimate;
+    for (int t = 2; t <= 121; ++t) estimate = see(30_A, {silent}, std::chrono::seconds{t});
+    EXPECT_EQ(estimate, 25.05_A) << "3 A a minute, seen through a window of 20 s";
+    for (int t = 122; t <= 400; ++t) estimate = see(30_A, {silent}, std::chrono::seconds{t});
+    EXPECT_EQ(estimate, 14_A);
+}
+
 TEST_F(ObserverTest, PhasesAreSeparate) {
     Contribution single = settled_car(16_A, 0_A);
     single.phases = {false, true, false};

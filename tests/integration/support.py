@@ -39,7 +39,6 @@ def main():
     path = Path(sys.argv.pop(1)).resolve()
     if not os.access(path, os.X_OK):
         sys.exit(f"{path} is not an executable: build the target busbar first")
-    # The test files see this module as `support`, whatever the name it runs under.
     program = str(path)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     unittest.main(module="__main__", verbosity=2)
@@ -350,11 +349,6 @@ class IntegrationTest(unittest.TestCase):
 
     def execute(self, statement):
         return self.cluster.execute(self.database, statement)
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors) if result else 0
-        self._result, self._defects_before = result, before
-        return super().run(result)
 
     def doCleanups(self):
         # The last moment at which the folders are still there.

@@ -31,7 +31,7 @@ BusSettings quick(std::uint16_t port) {
     BusSettings settings;
     settings.host = "127.0.0.1";
     settings.port = port;
-    settings.timeout = 300ms;
+    settings.timeout = 2s;
     settings.retry_first = 20ms;
     settings.retry_max = 50ms;
     settings.slow_period = 40ms;
@@ -97,7 +97,7 @@ TEST(ReadOnce, KeepsItsDeadlineWhenAnAnswerTrickles) {
     const auto start = std::chrono::steady_clock::now();
     const auto outcome = read_once(pac(), "127.0.0.1", slow.port(), 1, 200ms);
     EXPECT_THAT(outcome.error, HasSubstr("no complete answer within 200 ms"));
-    EXPECT_LT(elapsed_since(start), 1s);
+    EXPECT_LT(elapsed_since(start), 2s);
 }
 
 TEST(ReadOnce, AMeterWithoutTheSlowRegistersIsStillRead) {
@@ -275,7 +275,9 @@ TEST(Bus, GarbageIsAFailureAndANewConnection) {
         return reply;
     }};
     Results results;
-    const Bus bus{quick(server.port()), {main_meter(pac())}, results.post()};
+    BusSettings settings = quick(server.port());
+    settings.timeout = 300ms;
+    const Bus bus{settings, {main_meter(pac())}, results.post()};
     const auto reading = results.wait(is_reading);
     ASSERT_TRUE(reading);
     EXPECT_NEAR(reading->reading->current_amps[0].value(), 10.0, 0.1);
@@ -324,11 +326,11 @@ TEST(Bus, PollsEachMeterByItsOwnPeriod) {
 
 TEST(Bus, ThePeriodCountsFromStartToStart) {
     RawServer server{[](const RawRequest& request) {
-        return RawReply{.bytes = request.answer(0x4120), .delay = 60ms};
+        return RawReply{.bytes = request.answer(0x4120), .delay = 150ms};
     }};
     Results results;
     MeterSettings meter = main_meter(pac());
-    meter.poll_period = 100ms;
+    meter.poll_period = 200ms;
     BusSettings settings = quick(server.port());
     settings.slow_period = 1h;
     {
@@ -338,8 +340,8 @@ TEST(Bus, ThePeriodCountsFromStartToStart) {
     }
     const auto all = results.all();
     const auto span = all[5].at.mono - all[0].at.mono;
-    EXPECT_GE(span, 450ms);
-    EXPECT_LT(span, 700ms);
+    EXPECT_GE(span, 900ms);
+    EXPECT_LT(span, 1500ms);
 }
 
 TEST(Bus, StopsAtOnceWhateverItIsDoing) {

@@ -1,0 +1,170 @@
+// Who may use which route, and what everybody else is told.
+#include "tests/api/fixtures.hpp"
+
+namespace busbar::api {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class Access : public Offline {};
+
+// A path that fits the pattern; nothing of that name exists.
+std::string path_for(std::string_view pattern) {
+    std::string path;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern[i] != '{') {
+            path += pattern[i];
+            continue;
+        }
+        path += "777";
+        i = pattern.find('}', i);
+    }
+    return path;
+}
+
+// The contract's own words, apart from the table's: readers read, installers have the chargers and
+// the site, operators the rest.
+bool should_be_permitted(const std::string& role, const Route& route) {
+    if (role == "admin" || route.method == "GET") return true;
+    const bool is_command = route.pattern.find("/commands/") != std::string_view::npos;
+    const bool is_plant = route.pattern.starts_with("/api/v1/charge-points") ||
+                          route.pattern.starts_with("/api/v1/site");
+    return role == (is_plant && !is_command ? "installer" : "operator");
+}
+
+TEST_F(Access, EveryRouteAdmitsExactlyItsRoles) {
+    int refusals = 0;
+    for (const auto& route : routes()) {
+        for (const std::string role : {"admin", "installer", "operator", "viewer"}) {
+            SCOPED_TRACE(std::string{route.method} + " " + std::string{route.pattern} + " " + role);
+            const auto reply = desk.ask_as(role, std::string{route.method},
+                                           path_for(route.pattern) + "?unknown=1", "{");
+            wait_for(reply);
+            ASSERT_TRUE(reply.is_there());
+            if (should_be_permitted(role, route)) {
+                EXPECT_EQ(reply->status, 422);  // let in, and told of the unknown parameter
+                continue;
+            }
+            ++refusals;
+            EXPECT_EQ(reply->status, 403);
+            EXPECT_THAT(problem_in(*reply).detail, HasSubstr("role"));
+        }
+    }
+    EXPECT_EQ(refusals, 11 * 2);
+}
+
+TEST_F(Access, NobodyGetsInWithoutAToken) {
+    for (const auto& route : routes()) {
+        SCOPED_TRACE(std::string{route.method} + " " + std::string{route.pattern});
+        const auto reply = desk.ask_with("", std::string{route.method}, path_for(route.pattern));
+        if (route.pattern.starts_with("/api/")) {
+            EXPECT_EQ(reply->status, 401);
+            EXPECT_THAT(header(*reply, "WWW-Authenticate"), StartsWith("Bearer"));
+            problem_in(*reply);
+        } else {
+            EXPECT_EQ(reply->status, 200);
+        }
+    }
+    EXPECT_EQ(desk.ask_with("", "GET", "/api/v1/nothing")->status, 401);
+}
+
+TEST_F(Access, OtherCredentialsAreRefused) {
+    for (const std::string credentials :
+         {"Bearer", "Bearer ", "Bearer secret of adm", "Bearer secret of admin2", "Basic YTpi",
+          "secret of admin", "Bearer  \x01\xff"}) {
+        EXPECT_EQ(desk.ask_with(credentials, "GET", "/api/v1/badges")->status, 401) << credentials;
+    }
+    EXPECT_EQ(desk.ask_with("bearer  secret of viewer ", "GET", "/api/v1/badges")->status, 200);
+}
+
+TEST_F(Access, RevokedAndForeignTokensOpenNothing) {
+    db::Token revoked;
+    revoked.role = "admin";
+    revoked.secret_hash = token_hash("old");
+    revoked.revoked_at = desk.now.wall;
+    db::Token strange;
+    strange.role = "emperor";
+    strange.secret_hash = token_hash("strange");
+    desk.api.set_tokens({revoked, strange});
+    for (const std::string secret : {"old", "strange", "secret of admin"}) {
+        EXPECT_EQ(desk.ask_with("Bearer " + secret, "GET", "/api/v1/badges")->status, 401);
+    }
+}
+
+TEST_F(Access, ManyWrongTokensAreAnsweredWith429ForAMinute) {
+    const auto wrong = [&](const std::string& address) {
+        return desk.ask_with("Bearer wrong", "GET", "/api/v1/badges", "", address);
+    };
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(wrong("192.0.2.1")->status, 401);
+    desk.now.mono += std::chrono::seconds{20};
+    const auto refused = wrong("192.0.2.1");
+    EXPECT_EQ(refused->status, 429);
+    EXPECT_EQ(header(*refused, "Retry-After"), "40");
+    problem_in(*refused);
+    EXPECT_EQ(wrong("192.0.2.2")->status, 401);
+    EXPECT_EQ(desk.ask_with("", "GET", "/api/v1/badges", "", "192.0.2.1")->status, 401);
+    EXPECT_EQ(
+        desk.ask_with("Bearer secret of viewer", "GET", "/api/v1/badges", "", "192.0.2.1")->status,
+        200);
+    desk.now.mono += std::chrono::seconds{40};
+    EXPECT_EQ(wrong("192.0.2.1")->status, 401);
+}
+
+TEST_F(Access, ManyAddressesCostNoMoreThanTheirBound) {
+    FailureLimit limit;
+    for (int i = 0; i < 3000; ++i) {
+        EXPECT_FALSE(limit.count("address " + std::to_string(i), desk.now.mono));
+        desk.now.mono += std::chrono::milliseconds{1};
+    }
+    // The latest is remembered, the first has made room.
+    for (int i = 0; i < 19; ++i) limit.count("address 2999", desk.now.mono);
+    EXPECT_TRUE(limit.count("address 2999", desk.now.mono));
+    for (int i = 0; i < 20; ++i) EXPECT_FALSE(limit.count("address 0", desk.now.mono));
+}
+
+TEST_F(Access, WrongMethodsNameTheRightOnes) {
+    const auto reply = desk.ask("PUT", "/api/v1/badges/777");
+    EXPECT_EQ(reply->status, 405);
+    EXPECT_EQ(header(*reply, "Allow"), "GET, HEAD, PATCH, DELETE");
+    problem_in(*reply);
+    for (const auto& route : routes()) {
+        EXPECT_EQ(desk.ask("BREW", path_for(route.pattern))->status, 405) << route.pattern;
+    }
+    EXPECT_EQ(desk.ask("HEAD", "/api/v1/badges")->status, 200);
+    EXPECT_EQ(desk.ask("OPTIONS", "/api/v1/badges")->status, 405);
+}
+
+TEST_F(Access, WhatDoesNotExistIsNotFound) {
+    for (const std::string target :
+         {"/", "/api", "/api/v1", "/api/v2/badges", "/api/v1/users", "/api/v1/badges/a/b",
+          "/api/v1/transactions/1/stop/now", "/healthz/x", "/%00", "/api/v1/%2e%2e/badges"}) {
+        EXPECT_EQ(desk.ask("GET", target)->status, 404) << target;
+    }
+}
+
+TEST_F(Access, TheTableIsConsistent) {
+    for (const auto& route : routes()) {
+        EXPECT_FALSE(route.summary.empty());
+        const auto found = match(route.method, [&] {
+            net::HttpRequest request;
+            request.target = path_for(route.pattern);
+            net::parse_target(request);
+            return request.path;
+        }());
+        EXPECT_EQ(found.route, &route) << "another route stands before " << route.pattern;
+    }
+}
+
+TEST_F(Access, HealthAndReadiness) {
+    EXPECT_EQ(desk.ask_with("", "GET", "/healthz")->body, R"({"status":"ok"})");
+    EXPECT_EQ(desk.ask_with("", "GET", "/readyz")->body, R"({"status":"ready"})");
+    desk.readiness = {false, {"database: gone", "journal is spilling"}};
+    const auto reply = desk.ask_with("", "GET", "/readyz");
+    EXPECT_EQ(reply->status, 503);
+    EXPECT_EQ(problem_in(*reply).detail, "database: gone; journal is spilling");
+    EXPECT_EQ(desk.ask_with("", "GET", "/healthz")->status, 200);
+}
+
+}  // namespace
+}  // namespace busbar::api
