@@ -11,6 +11,9 @@
 namespace busbar::api {
 namespace {
 
+// Solving is done on the site loop: some 3000 EVSEs keep it for less than 0.1 s.
+constexpr std::size_t problem_bytes_max = 256 * 1024;
+
 // Currents per grid phase: [L1, L2, L3].
 struct NodeView {
     std::string id;
@@ -96,6 +99,11 @@ void show_load(Call call) {
 }
 
 void solve_plan(Call call) {
+    if (call.request.body.size() > problem_bytes_max) {
+        return call.respond(to_response(
+            {.status = 413,
+             .detail = "The problem is larger than 256 KiB: 'busbar plan' solves it offline."}));
+    }
     if (!read_body<RawJson>(call)) return;
     const auto parsed = dlm::parse_problem(call.request.body);
     if (const auto* problems = std::get_if<dlm::PlanProblems>(&parsed)) {

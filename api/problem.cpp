@@ -42,6 +42,8 @@ std::string_view title_of(int status) {
             return "Method Not Allowed";
         case 409:
             return "Conflict";
+        case 413:
+            return "Content Too Large";
         case 422:
             return "Unprocessable Content";
         case 429:
@@ -108,7 +110,8 @@ void add(std::vector<Violation>& all, std::vector<Violation> more) {
     for (auto& violation : more) {
         const auto same = [&](const Violation& known) {
             return known.pointer == violation.pointer ||
-                   known.pointer.starts_with(violation.pointer + "/");
+                   known.pointer.starts_with(violation.pointer + "/") ||
+                   violation.pointer.starts_with(known.pointer + "/");
         };
         if (std::none_of(all.begin(), all.end(), same)) all.push_back(std::move(violation));
     }

@@ -36,7 +36,8 @@ net::HttpResponse unavailable(const std::string& detail);
 // The JSON pointer of a member of the whole: "/" and "~" escaped (RFC 6901).
 std::string pointer_to(std::string_view name);
 
-// Appends the violations whose fields have not been complained about yet.
+// Appends the violations of fields that have not been complained about yet, neither themselves nor
+// what is above or in them.
 void add(std::vector<Violation>& all, std::vector<Violation> more);
 
 }  // namespace busbar::api

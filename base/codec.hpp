@@ -21,6 +21,7 @@
 #include <boost/pfr/tuple_size.hpp>
 #include <nlohmann/json_fwd.hpp>
 
+#include "base/json_text.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "base/violation.hpp"
@@ -290,15 +291,6 @@ std::string enumerator_name(E value) {
 }
 template <class E>
 std::optional<E> enumerator_from_name(std::string_view name);
-
-// Appends the text as a JSON string, quotes included. Bytes that are not UTF-8 become U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-
-// Nesting that decode_text and ocpp::Session accept (ruling R9).
-inline constexpr int json_depth_max = 16;
-
-// The deepest nesting of brackets outside strings; cheap, and safe on text that is not JSON.
-int json_depth(std::string_view text);
 
 namespace codec {
 std::optional<int> enumerator_value(const TypeInfo& type, std::string_view name, bool ignore_case);

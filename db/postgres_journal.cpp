@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <future>
+#include <limits>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -12,7 +12,7 @@
 #include <spdlog/spdlog.h>
 #include <boost/asio/post.hpp>
 
-#include "db/queries.hpp"
+#include "db/releases.hpp"
 #include "db/spill.hpp"
 #include "db/writer.hpp"
 
@@ -24,41 +24,15 @@ using State = PostgresJournal::State;
 using Health = PostgresJournal::Health;
 using Ticket = Journal::Ticket;
 
+// The longest pause for more units to join a commit.
+constexpr auto gather_max = std::chrono::milliseconds{2};
+constexpr auto never = std::numeric_limits<std::size_t>::max();
 constexpr auto spill_retry_wait = std::chrono::milliseconds{250};
 
 Timestamp wall_now() {
     return std::chrono::time_point_cast<std::chrono::milliseconds>(
         std::chrono::system_clock::now());
 }
-
-// What the site loop waits for. Lives as long as the last handler posted to the loop, and does
-// nothing any more once the journal is gone. Site loop only, but for the two atomics.
-struct Waiting {
-    std::deque<std::pair<Ticket, std::function<void()>>> releases;  // ascending tickets
-    bool closed = false;
-    std::atomic<Ticket> durable{0};
-    std::atomic<bool> posted{false};
-
-    void add(Ticket ticket, std::function<void()> release) {
-        const auto behind =
-            std::upper_bound(releases.begin(), releases.end(), ticket,
-                             [](Ticket value, const auto& entry) { return value < entry.first; });
-        releases.insert(behind, {ticket, std::move(release)});
-    }
-
-    bool may_run_now(Ticket ticket) const {
-        return ticket <= durable.load() && (releases.empty() || releases.front().first > ticket);
-    }
-
-    void run() {
-        posted = false;
-        while (!closed && !releases.empty() && releases.front().first <= durable.load()) {
-            const auto release = std::move(releases.front().second);
-            releases.pop_front();
-            release();
-        }
-    }
-};
 
 }  // namespace
 
@@ -87,7 +61,7 @@ public:
         {
             const std::lock_guard lock{mutex_};
             gathering_.push_back(std::move(unit));
-            wake = idle_;
+            wake = gathering_.size() >= wake_at_;
         }
         if (wake) changed_.notify_one();
         return last_ticket_;
@@ -135,6 +109,8 @@ private:
     void begin();
     void run();
     bool take();
+    void gather(std::unique_lock<std::mutex>& lock);
+    void wait(std::unique_lock<std::mutex>& lock, Clock::time_point until, std::size_t wake_at);
     Clock::time_point next_event() const;
     void write_through();
     void write_to_spill();
@@ -156,7 +132,7 @@ private:
 
     const Options options_;
     boost::asio::any_io_executor site_loop_;
-    std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
+    std::shared_ptr<Releases> waiting_ = std::make_shared<Releases>();
     Ticket last_ticket_ = 0;  // site loop
     std::uint64_t base_ = 0;  // sequence = base_ + ticket
     std::atomic<std::size_t> pending_records_{0};
@@ -165,7 +141,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Unit> gathering_;
-    bool idle_ = false;
+    std::size_t wake_at_ = never;  // that many gathered units wake the thread
     bool stopping_ = false;
     bool connected_ = false;  // an attempt to connect has ended
     Clock::time_point stop_deadline_;
@@ -176,6 +152,8 @@ private:
     std::vector<Unit> batch_;  // taken, not yet durable
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<Spill> spill_;
+    std::size_t last_batch_units_ = 0;
+    Clock::duration last_batch_took_{};
     std::uint64_t spilled_ = 0;        // units in the spill that are not in PostgreSQL
     std::uint64_t last_sequence_ = 0;  // the last that was given to the writer or the spill
     std::string identity_;
@@ -214,13 +192,17 @@ void PostgresJournal::Impl::begin() {
 
 void PostgresJournal::Impl::run() {
     while (take()) {
+        const auto begun = Clock::now();
+        const auto units = batch_.size();
         if (writing_through()) {
             write_through();
-            continue;
+        } else {
+            write_to_spill();
+            if (!writer_) reconnect();
+            if (writer_ && spilled_ > 0) drain();
         }
-        write_to_spill();
-        if (!writer_) reconnect();
-        if (writer_ && spilled_ > 0) drain();
+        last_batch_units_ = units - batch_.size();
+        last_batch_took_ = Clock::now() - begun;
     }
     if (!batch_.empty()) {
         spdlog::error(
@@ -235,20 +217,38 @@ bool PostgresJournal::Impl::take() {
     std::unique_lock lock{mutex_};
     for (;;) {
         if (batch_.empty() && !gathering_.empty()) {
+            gather(lock);
             batch_.swap(gathering_);
             return true;
         }
         if (stopping_ && (batch_.empty() || Clock::now() >= stop_deadline_)) return false;
         const auto until = next_event();
         if (connected_ || Clock::now() >= until) return true;
-        idle_ = true;
-        if (until == Clock::time_point::max()) {
-            changed_.wait(lock);
-        } else {
-            changed_.wait_until(lock, until);
-        }
-        idle_ = false;
+        wait(lock, until, 1);
     }
+}
+
+// Those whose wait has just ended are likely to append again at once, and a moment later their
+// units would miss this commit: without a pause two halves of the load take turns, and each commit
+// carries but one of them. Who appends alone is never kept waiting.
+void PostgresJournal::Impl::gather(std::unique_lock<std::mutex>& lock) {
+    const auto expected = gathering_.size() + last_batch_units_;
+    if (gathering_.size() < 2 || last_batch_units_ < 2) return;
+    const auto until = Clock::now() + std::min<Clock::duration>(last_batch_took_ / 4, gather_max);
+    while (!stopping_ && gathering_.size() < expected && Clock::now() < until) {
+        wait(lock, until, expected);
+    }
+}
+
+void PostgresJournal::Impl::wait(std::unique_lock<std::mutex>& lock, Clock::time_point until,
+                                 std::size_t wake_at) {
+    wake_at_ = wake_at;
+    if (until == Clock::time_point::max()) {
+        changed_.wait(lock);
+    } else {
+        changed_.wait_until(lock, until);
+    }
+    wake_at_ = never;
 }
 
 // When the thread has something to do although nothing is appended.

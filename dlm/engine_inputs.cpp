@@ -100,7 +100,9 @@ void Engine::State::observe(Now now) {
             seen.draw_known = input.measured_at >= evse.raised_at + settling_time;
         }
         seen.settled = seen.settled || seen.high == Amps{};
-        seen.silent = !seen.measured && evse.limit_changed_at + rule::silent_after <= now.mono;
+        // What a reservation leaves unused is not lent: nobody could take it back.
+        seen.silent = !seen.measured && is_member(evse, now.mono) &&
+                      evse.limit_changed_at + rule::silent_after <= now.mono;
         evse.observed_high = seen.high;
         evse.observed_phases = seen.phases;
         contributions.push_back(seen);

@@ -37,6 +37,32 @@ void Observer::PhaseState::follow_meter(Amps metered) {
     }
 }
 
+void Observer::PhaseState::take_changes(std::size_t p, std::span<const Contribution> evses,
+                                        Instant now) {
+    std::erase_if(falls, [&](const Fall& fall) { return fall.until <= now; });
+    std::erase_if(rises, [&](const Rise& rise) { return rise.at + follow_time <= now; });
+    std::erase_if(snapshots, [&](const Snapshot& old) { return old.at + follow_time < now; });
+    for (const Contribution& evse : evses) {
+        if (!evse.phases[p]) continue;
+        if (evse.high > evse.previous_high) rises.push_back({evse.high - evse.previous_high, now});
+        Amps before = evse.previous_high;
+        if (evse.draw_known && evse.measured) {
+            before = std::min(before, percent((*evse.measured)[p], 110));
+        }
+        if (before > evse.high) falls.push_back({before - evse.high, now + follow_time});
+    }
+}
+
+// What rises in the meter without a limit that rose is the building, or a car that took less than
+// it was allowed: room that an earlier estimate had lent to others.
+std::optional<Amps> Observer::PhaseState::by_rise(Amps metered) const {
+    if (snapshots.empty()) return std::nullopt;
+    Amps allowed;
+    for (const Rise& rise : rises) allowed += rise.amount;
+    const Snapshot& earlier = snapshots.front();
+    return earlier.estimate + (metered - earlier.metered) - allowed;
+}
+
 void Observer::PhaseState::remember(Amps value, Instant now) {
     while (!highest.empty() && highest.back().value <= value) highest.pop_back();
     highest.push_back({value, now});
@@ -79,15 +105,7 @@ void Observer::update(const PhaseAmps& metered, Instant sampled_at,
     for (std::size_t p = 0; p < phases_.size(); ++p) {
         PhaseState& phase = phases_[p];
         if (is_new) phase.follow_meter(metered[p]);
-        std::erase_if(phase.falls, [&](const Fall& fall) { return fall.until <= now; });
-        for (const Contribution& evse : evses) {
-            if (!evse.phases[p]) continue;
-            Amps before = evse.previous_high;
-            if (evse.draw_known && evse.measured) {
-                before = std::min(before, percent((*evse.measured)[p], 110));
-            }
-            if (before > evse.high) phase.falls.push_back({before - evse.high, now + follow_time});
-        }
+        phase.take_changes(p, evses, now);
         estimate(phase, metered[p], sum(p, evses), overloaded[p], first_guess[p], now);
     }
     last_update_ = now;
@@ -110,8 +128,12 @@ void Observer::estimate(PhaseState& phase, Amps metered, const Sum& evses, bool 
         value = std::max(by_measurement, value - part);
     }
     value = std::max(least, std::min(value, most));
-    if (overloaded) value = std::max(value, metered - pending - evses.probable);
+    if (overloaded) {
+        value = std::max(value, metered - pending - evses.probable);
+        value = std::max(value, phase.by_rise(metered).value_or(value));
+    }
     phase.estimate = value;
+    phase.snapshots.push_back({metered, value, now});
     phase.remember(value, now);
 }
 

@@ -45,18 +45,31 @@ private:
         Amps amount;
         Instant until;
     };
+    struct Rise {
+        Amps amount;
+        Instant at;
+    };
+    struct Snapshot {
+        Amps metered;
+        Amps estimate;
+        Instant at;
+    };
     struct Sum;
     struct Estimate {
         Amps value;
         Instant at;
     };
     struct PhaseState {
-        std::deque<Fall> falls;
-        std::optional<Amps> reference;  // last metered level, without its noise
+        std::deque<Fall> falls;          // of limits that cars have not followed yet
+        std::deque<Rise> rises;          // of limits that cars may be following
+        std::deque<Snapshot> snapshots;  // of the last seconds
+        std::optional<Amps> reference;   // last metered level, without its noise
         std::optional<Amps> estimate;
         std::deque<Estimate> highest;  // values fall from front to back
 
         Amps pending() const;
+        void take_changes(std::size_t phase, std::span<const Contribution> evses, Instant now);
+        std::optional<Amps> by_rise(Amps metered) const;
         void follow_meter(Amps metered);
         void remember(Amps value, Instant now);
     };

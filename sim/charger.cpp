@@ -286,6 +286,7 @@ ConnectorView Charger::connector(int id) const {
     view.id = id;
     view.status = status_of(connector);
     view.car_present = connector.car.has_value();
+    if (connector.car) view.car_phases = connector.car->traits().phases;
     if (connector.charge != no_charge) view.charge = charges_[connector.charge];
     view.offered = connector.offered;
     view.drawn = connector.drawn;

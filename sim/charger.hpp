@@ -90,6 +90,7 @@ struct ConnectorView {
     int id = 0;
     ocpp::v16::StatusNotificationStatus status{};
     bool car_present = false;
+    int car_phases = 0;
     std::optional<Charge> charge;  // the one that runs
     Amps offered;
     PhaseAmps drawn{};  // by phase of the charger

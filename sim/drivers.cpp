@@ -16,8 +16,8 @@ std::chrono::milliseconds between(Random& random, std::chrono::milliseconds low,
 Drivers::Drivers(DriverOptions options, int connectors, std::uint64_t seed, Now now)
     : options_(std::move(options)), random_(seed) {
     for (int i = 0; i < connectors; ++i) {
-        arrivals_.push_back(now.mono + between(random_, std::chrono::milliseconds{500},
-                                               options_.first_arrival_max));
+        arrivals_.push_back(
+            now.mono + between(random_, options_.first_arrival_min, options_.first_arrival_max));
     }
 }
 

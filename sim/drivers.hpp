@@ -15,6 +15,7 @@ namespace busbar::sim {
 
 struct DriverOptions {
     std::vector<std::string> id_tags{"SIM-TAG"};
+    std::chrono::milliseconds first_arrival_min{500};
     std::chrono::milliseconds first_arrival_max{20'000};  // the first car comes within this time
     std::chrono::milliseconds gap_min{30'000};            // a connector stays empty this long ...
     std::chrono::milliseconds gap_max{300'000};           // ... at most

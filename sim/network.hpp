@@ -42,6 +42,8 @@ public:
     void cut_all();
     // From now on no charger can connect, until that much time has passed.
     void outage_for(Duration span);
+    // Changes NetworkOptions::cut_percent.
+    void set_cut_percent(double percent) { options_.cut_percent = percent; }
     // Nobody brings cars any more; those that are there stay as long as they like.
     void close_to_new_cars() { open_to_cars_ = false; }
     // Call after anything but this network has made the site do something.

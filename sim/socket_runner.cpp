@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 #include "meters/bus_server.hpp"
 #include "net/websocket_client.hpp"
 

@@ -199,7 +199,7 @@ db::Journal::Ticket record_samples(Context& on, std::int32_t connector_id, Trans
         for (const auto& sampled : value.sampledValue) {
             auto& row = samples.emplace_back(normalised(sampled));
             row.charge_point = on.charger.settings.id;
-            row.connector_id = connector_id;
+            row.connector_id = stored_connector_id(connector_id);
             row.measured_at = value.timestamp;
             row.received_at = on.now.wall;
             if (transaction) row.transaction = transaction->start.id;

@@ -153,6 +153,10 @@ struct Context {
 // management or transactions could use) and for numbers no charger has.
 Connector* connector_of(ChargePoint& charger, std::int32_t connector_id);
 
+// The number rows are kept under: there is no connector below 0, but what a charger says of one is
+// kept all the same.
+constexpr std::int32_t stored_connector_id(std::int32_t sent) { return sent < 0 ? 0 : sent; }
+
 // "CP1/2": how load management names a connector.
 std::string evse_id(std::string_view charge_point, std::int32_t connector_id);
 

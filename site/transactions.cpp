@@ -70,7 +70,7 @@ Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
     row.id = site.next_transaction_key++;
     row.transaction_id = transaction_id_for(row.id);
     row.charge_point = on.charger.settings.id;
-    row.connector_id = request.connectorId;
+    row.connector_id = stored_connector_id(request.connectorId);
     row.id_tag = request.idTag.value;
     row.meter_start_wh = request.meterStart;
     row.started_at = request.timestamp;
@@ -95,7 +95,7 @@ std::int32_t transaction_id_for(db::TransactionKey key) {
 
 bool is_same_start(const db::TransactionStarted& known,
                    const v16::StartTransaction::Request& request) {
-    return known.connector_id == request.connectorId &&
+    return known.connector_id == stored_connector_id(request.connectorId) &&
            equal_ignoring_case(known.id_tag, request.idTag) &&
            known.started_at == request.timestamp && known.meter_start_wh == request.meterStart;
 }

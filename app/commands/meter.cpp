@@ -191,6 +191,7 @@ int read_meter(const Options& options) {
     const auto profile = std::ranges::find(profiles, options.profile, &meters::Profile::name);
     if (profile == profiles.end()) {
         std::vector<std::string> names;
+        names.reserve(profiles.size());
         for (const meters::Profile& each : profiles) names.push_back(each.name);
         std::cerr << "busbar: there is no meter profile \"" << options.profile
                   << "\"; known are: " << join(names) << '\n';

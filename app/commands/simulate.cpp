@@ -170,7 +170,7 @@ std::string complete(Options& options) {
     runner.misbehaviour = std::get<sim::Misbehaviour>(switches);
     if (!options.password.empty()) runner.password = options.password;
     runner.drivers.first_arrival_max = std::chrono::milliseconds{
-        std::max<std::int64_t>(501, std::int64_t(options.first_car_seconds * 1'000))};
+        std::max<std::int64_t>(1'000, std::int64_t(options.first_car_seconds * 1'000))};
     runner.building.seed = runner.seed;
     if (!options.building_amps.empty()) {
         auto amps = options.building_amps;

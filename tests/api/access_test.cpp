@@ -51,7 +51,7 @@ TEST_F(Access, EveryRouteAdmitsExactlyItsRoles) {
             EXPECT_THAT(problem_in(*reply).detail, HasSubstr("role"));
         }
     }
-    EXPECT_EQ(refusals, 11 * 2);
+    EXPECT_EQ(refusals, 9 * 2);
 }
 
 TEST_F(Access, NobodyGetsInWithoutAToken) {

@@ -141,6 +141,7 @@ TEST_F(ChargePoints, ShowWhatTheChargerSaysAndDoes) {
              R"([2,"1","StatusNotification",{"connectorId":1,"errorCode":"GroundFailure",)"
              R"("info":"wet","status":"Faulted","timestamp":"2026-05-01T07:00:01Z","odd":1}])");
     desk.start_transaction("CP1", link);
+    desk.now.wall += std::chrono::minutes{10};
     desk.say("CP1", link,
              R"([2,"m","MeterValues",{"connectorId":1,"transactionId":)" +
                  std::to_string(desk.site.find("CP1")->open.at(0).start.transaction_id) +
@@ -152,7 +153,7 @@ TEST_F(ChargePoints, ShowWhatTheChargerSaysAndDoes) {
     EXPECT_TRUE(is_json(body)) << body;
     for (const std::string part :
          {R"("connected":true,"peerAddress":"192.0.2.7","connectedAt":"2026-05-01T08:00:00.000Z",)"
-          R"("lastSeenAt":"2026-05-01T08:00:00.000Z","vendor":"Ve\"ndor","model":"Mo",)"
+          R"("lastSeenAt":"2026-05-01T08:10:00.000Z","vendor":"Ve\"ndor","model":"Mo",)"
           R"("serialNumber":null,"firmwareVersion":"1.2","overall":{"status":"Available",)"
           R"("errorCode":"NoError","info":null,"at":"2026-05-01T07:00:00.000Z"})",
           R"("connectors":[{"connectorId":1,"status":"Faulted","errorCode":"GroundFailure",)"
@@ -174,7 +175,7 @@ TEST_F(ChargePoints, ShowWhatTheChargerSaysAndDoes) {
 TEST_F(ChargePoints, TheLimitIsShownOnceTheChargerHasAcknowledgedIt) {
     const auto link = desk.connect("CP1");
     desk.start_transaction("CP1", link);
-    for (int tick = 0; tick < 30; ++tick) {
+    for (int tick = 0; tick < 300; ++tick) {
         desk.now.mono += std::chrono::seconds{1};
         desk.now.wall += std::chrono::seconds{1};
         site::on_timer(desk.site, desk.now);

@@ -150,7 +150,10 @@ TEST_F(Commands, ThePlanIsSolvedAndItsProblemsPointedAt) {
                                      "/evses/0/a~1b"));
     EXPECT_EQ(desk.ask("POST", "/api/v1/site/plan", "nodes")->status, 400);
     EXPECT_EQ(desk.ask("POST", "/api/v1/site/plan", "[]")->status, 422);
-    EXPECT_EQ(desk.ask("POST", "/api/v1/site/plan", std::string(1'000'000, '{'))->status, 400);
+    EXPECT_EQ(desk.ask("POST", "/api/v1/site/plan", std::string(200'000, '{'))->status, 400);
+    const auto large = desk.ask("POST", "/api/v1/site/plan", std::string(300'000, '{'));
+    EXPECT_EQ(large->status, 413);
+    problem_in(*large);
 }
 
 TEST_F(Commands, LoadIsEmptyBeforeTheFirstDecision) {

@@ -96,7 +96,8 @@ TEST(Codec, LenientlyTakesWhatCanBeUnderstood) {
 TEST(Codec, LenientlyDropsAnElementItCannotName) {
     DecodeReport report;
     const auto tree = lenient(R"({"name":"oak","at":"2026-05-01T08:00:00Z",
-                                  "leaves":[{"count":1,"colour":"Grey"},{"count":2,"colour":"blue"}]})",
+                                  "leaves":[{"count":1,"colour":"Grey"},
+                                            {"count":2,"colour":"blue"}]})",
                               report);
     ASSERT_TRUE(tree);
     ASSERT_EQ(tree->leaves.size(), 1u);

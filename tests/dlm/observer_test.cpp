@@ -113,7 +113,7 @@ TEST_F(ObserverTest, ChargersThatNeverMeasureGetTheBenefitOfTheDoubtSlowly) {
     EXPECT_EQ(see(30_A, {silent}, 1s), 30_A);
     Amps estimate;
     for (int t = 2; t <= 121; ++t) estimate = see(30_A, {silent}, std::chrono::seconds{t});
-    EXPECT_EQ(estimate, 25.05_A) << "3 A a minute, seen through a window of 20 s";
+    EXPECT_EQ(estimate, 24.95_A) << "3 A a minute, seen through a window of 20 s";
     for (int t = 122; t <= 400; ++t) estimate = see(30_A, {silent}, std::chrono::seconds{t});
     EXPECT_EQ(estimate, 14_A);
 }

@@ -78,6 +78,7 @@ public:
         }
     }
 
+    int worst_serious_ms = 0;     // longest time in a row more than 5 % above the breaker
     int worst_overload_ms = 0;    // longest time in a row above the breaker
     int above_worst_case = 0;     // times a charger could draw more than the books say (I11)
     int raises_into_nothing = 0;  // steps after which claims grew beyond the capacity (I12)
@@ -175,12 +176,14 @@ private:
         }
         std::map<std::string, Amps> worst;
         for (const EvseStatus& status : engine_.status(at())) worst[status.id] = status.worst_case;
-        bool raised = false;
+        Phases raised{};
         for (const Command& command : output.commands) {
             ++commands;
-            raised = raised || command.kind == CommandKind::raise;
             for (Charger& charger : chargers_) {
                 if (charger.input.id != command.evse) continue;
+                for (std::size_t p = 0; p < 3; ++p) {
+                    if (command.kind == CommandKind::raise && uses(charger, p)) raised[p] = true;
+                }
                 const Instant arrives = now_ + milliseconds{pick(20, 600)};
                 const Instant after =
                     charger.messages.empty() ? arrives : charger.messages.back().arrives + 1ms;
@@ -195,9 +198,10 @@ private:
                 if (uses(charger, p)) claims[p] += worst[charger.input.id].milliamps;
             }
         }
-        for (std::size_t p = 0; raised && p < 3; ++p) {
+        for (std::size_t p = 0; p < 3; ++p) {
             const std::int64_t capacity = output.nodes[0].available[p].milliamps;
-            if (claims[p] > capacity && claims[p] > last_claims_[p]) ++raises_into_nothing;
+            if (raised[p] && claims[p] > capacity && claims[p] > last_claims_[p])
+                ++raises_into_nothing;
         }
         last_claims_ = claims;
     }
@@ -214,16 +218,17 @@ private:
 
     void judge() {
         const PhaseAmps sum = total();
-        const bool over = sum[0] > 80_A || sum[1] > 80_A || sum[2] > 80_A;
-        overload_ms_ = over ? overload_ms_ + 100 : 0;
+        const Amps busiest = std::max({sum[0], sum[1], sum[2]});
+        overload_ms_ = busiest > 80_A ? overload_ms_ + 100 : 0;
+        serious_ms_ = busiest > 84_A ? serious_ms_ + 100 : 0;
         worst_overload_ms = std::max(worst_overload_ms, overload_ms_);
+        worst_serious_ms = std::max(worst_serious_ms, serious_ms_);
         std::map<std::string, Amps> worst;
         for (const EvseStatus& status : engine_.status(at())) worst[status.id] = status.worst_case;
         for (const Charger& charger : chargers_) {
             if (!worst.contains(charger.input.id)) continue;
             if (charger.offered(now_) > worst[charger.input.id]) ++above_worst_case;
         }
-        const Amps busiest = std::max({sum[0], sum[1], sum[2]});
         used_sum_ += busiest.to_double() / (80 - 1.6);
         used = used_sum_ / ++used_count_;
     }
@@ -239,6 +244,7 @@ private:
     Instant next_jump_ = now_ + 200s;
     PerPhase<std::int64_t> last_claims_{};
     int overload_ms_ = 0;
+    int serious_ms_ = 0;
     double used_sum_ = 0;
     int used_count_ = 0;
 };

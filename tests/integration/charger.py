@@ -131,7 +131,10 @@ class WebSocket:
             elif opcode == CLOSE:
                 code = struct.unpack(">H", data[:2])[0] if len(data) > 1 else None
                 self.closing = ConnectionLost(code, data[2:].decode(errors="replace"))
-                self.send_frame(CLOSE, data[:2])
+                try:
+                    self.send_frame(CLOSE, data[:2])
+                except OSError:
+                    pass  # it did not wait for our part of the good-bye
                 raise self.closing
             elif opcode in (0, TEXT, BINARY):
                 message += data

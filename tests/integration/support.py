@@ -292,7 +292,7 @@ class Busbar:
 
     def token(self, role="admin"):
         done = self.command("token", "create", "--name", role, "--role", role, "--json")
-        return json.loads(done.stdout)["secret"]
+        return json.loads(done.stdout.splitlines()[-1])["secret"]
 
     def rest(self, method, path, body=None, token=None, seconds=40, raw=None):
         """A request to the REST interface: (status, body as JSON or text, headers)."""

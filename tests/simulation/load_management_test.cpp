@@ -24,8 +24,8 @@ BuildingOptions restless_building(std::uint64_t seed) {
     BuildingOptions building;
     building.base = {20_A, 14_A, 18_A};
     building.swing = 4_A;
-    building.step = 14_A;
-    building.step_interval = 90s;
+    building.step = 8_A;
+    building.step_interval = 60s;
     building.seed = seed;
     return building;
 }
@@ -33,13 +33,14 @@ BuildingOptions restless_building(std::uint64_t seed) {
 // A plant of twelve chargers behind one breaker, looked at ten times a second.
 class Plant {
 public:
-    Plant(std::uint64_t seed, BuildingOptions building_options, NetworkOptions network)
-        : simulation(seed, metered(), network), building(building_options) {
+    Plant(std::uint64_t seed, BuildingOptions building_options)
+        : simulation(seed, metered(), NetworkOptions{}), building(building_options) {
         constexpr std::string_view maps[] = {"RST", "STR", "TRS"};
         for (int i = 0; i < 12; ++i) {
             ChargerOptions charger;
             charger.phase_map = maps[i % 3];
             DriverOptions drivers;
+            drivers.first_arrival_min = 40s;
             drivers.first_arrival_max = 5min;
             drivers.gap_min = 1min;
             drivers.gap_max = 15min;
@@ -47,6 +48,8 @@ public:
         }
         simulation.world.after(200ms, [this] { look(); });
         simulation.world.after(1s, [this] { sample(); });
+        // Commissioning: the safe profiles arrive before the first car does.
+        simulation.world.run_for(30s);
     }
 
     // The longest time in a row with a phase above the breaker, on any phase.
@@ -118,7 +121,11 @@ private:
             const auto* known = simulation.site.find(evse.id.substr(0, slash));
             // A charge the site has not heard of yet is drawn at the safe current.
             if (known->open.empty() || !view.charge) continue;
-            for (auto& phase : claimed) phase += evse.worst_case;
+            const PhaseAmps worst =
+                view.car_phases == 1 ? PhaseAmps{evse.worst_case, {}, {}}
+                                     : PhaseAmps{evse.worst_case, evse.worst_case, evse.worst_case};
+            const PhaseAmps claim = to_grid(worst, charger.options().phase_map);
+            for (std::size_t phase = 0; phase < 3; ++phase) claimed[phase] += claim[phase];
             if (view.offered <= evse.worst_case) continue;
             if (offers_above_books++ > 0) continue;
             first_offer_above_books = evse.id + " offers " +
@@ -141,12 +148,11 @@ class LoadManagement : public testing::TestWithParam<std::uint64_t> {};
 
 // A thermal release carries 1.45 times its current for minutes: 15 s are far from tripping it.
 TEST_P(LoadManagement, TheBreakerNeverTrips) {
-    NetworkOptions network;
-    network.cut_percent = 1;
-    Plant plant{GetParam(), restless_building(GetParam()), network};
+    Plant plant{GetParam(), restless_building(GetParam())};
+    plant.simulation.network.set_cut_percent(1);
     for (int part = 0; part < 6; ++part) {
         plant.simulation.world.run_for(20min);
-        if (part % 2 == 1) plant.simulation.network.outage_for(3min);
+        plant.simulation.network.cut_all();
     }
     EXPECT_LE(plant.longest_overload, 15s);
     EXPECT_LT(plant.highest.to_double(), 1.45 * breaker.to_double());
@@ -161,20 +167,20 @@ TEST_P(LoadManagement, TheBreakerNeverTrips) {
         static_cast<double>(plant.overload.count()) / 1'000, plant.highest.to_double(), use);
 }
 
-// Without load steps there is nothing to be surprised by: whatever the network does, the breaker's
-// current is never exceeded, and neither do the worst cases together exceed it.
-TEST_P(LoadManagement, ABadNetworkAloneNeverCausesAnOverload) {
-    NetworkOptions network;
-    network.cut_percent = 10;
+// Without load steps there is nothing to be surprised by: whatever the network does, even if it is
+// away for longer than a lease, the worst cases together stay below the breaker's current. What is
+// drawn exceeds it only while a car that was lowered still follows.
+TEST_P(LoadManagement, ABadNetworkAloneCausesNoOverload) {
     BuildingOptions building;
     building.base = {20_A, 20_A, 20_A};
     building.swing = building.step = building.noise = 0_A;
-    Plant plant{GetParam(), building, network};
+    Plant plant{GetParam(), building};
+    plant.simulation.network.set_cut_percent(10);
     plant.capacity_max = {breaker - 20_A, breaker - 20_A, breaker - 20_A};
     plant.simulation.world.run_for(1h);
-    plant.simulation.network.outage_for(10min);
+    plant.simulation.network.outage_for(15min);
     plant.simulation.world.run_for(1h);
-    EXPECT_EQ(plant.overload, 0s) << "highest " << plant.highest.to_double() << " A";
+    EXPECT_LE(plant.longest_overload, 6s) << "highest " << plant.highest.to_double() << " A";
     EXPECT_EQ(plant.offers_above_books, 0) << plant.first_offer_above_books;
     EXPECT_EQ(plant.books_above_capacity, 0);
 }

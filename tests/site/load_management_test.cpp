@@ -133,7 +133,8 @@ TEST(ChargingProfiles, FallToTheSafeCurrentWhenTheLeaseEnds) {
         R"({"connectorId":2,"csChargingProfiles":{"chargingProfileId":3002,"transactionId":7,)"
         R"("stackLevel":0,"chargingProfilePurpose":"TxProfile","chargingProfileKind":"Absolute",)"
         R"("chargingSchedule":{"startSchedule":"2026-05-01T07:59:30Z","chargingRateUnit":"A",)"
-        R"("chargingSchedulePeriod":[{"startPeriod":0,"limit":12.3},{"startPeriod":630,"limit":6.0}]}}})");
+        R"("chargingSchedulePeriod":[{"startPeriod":0,"limit":12.3},)"
+        R"({"startPeriod":630,"limit":6.0}]}}})");
 }
 
 }  // namespace

@@ -91,9 +91,9 @@ TEST_F(TransactionsTest, OneBadgeOneTransactionButNeverAgainstItsOwnConnector) {
 
 TEST_F(TransactionsTest, ANewStartClosesTheOneWhoseStopWasLost) {
     send("StartTransaction", start);
-    send(
-        "MeterValues",
-        R"({"connectorId":1,"transactionId":1001,"meterValue":[{"timestamp":"2026-05-01T08:05:00Z","sampledValue":[{"value":"1.75","unit":"kWh"}]}]})");
+    send("MeterValues",
+         R"({"connectorId":1,"transactionId":1001,"meterValue":[{"timestamp":)"
+         R"("2026-05-01T08:05:00Z","sampledValue":[{"value":"1.75","unit":"kWh"}]}]})");
     send("StartTransaction",
          R"({"connectorId":1,"idTag":"TAG","meterStart":1800,"timestamp":"2026-05-01T08:20:00Z"})");
     const auto stops = journal.all<db::TransactionStopped>();
@@ -135,11 +135,18 @@ TEST_F(TransactionsTest, NothingIsTakenWhileNothingCanBeStored) {
     EXPECT_THAT(send("Heartbeat", "{}"), ElementsAre(HasSubstr("currentTime")));
 }
 
+TEST_F(TransactionsTest, AnImpossibleConnectorIsNoReasonToLoseEnergy) {
+    const std::string odd =
+        R"({"connectorId":-1,"idTag":"TAG","meterStart":1,"timestamp":"2026-05-01T08:00:00Z"})";
+    EXPECT_THAT(send("StartTransaction", odd), ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_THAT(send("StartTransaction", odd), ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_EQ(journal.all<db::TransactionStarted>().at(0).connector_id, 0);
+}
+
 TEST_F(TransactionsTest, SamplesBelongToTheRunningTransactionOfTheirConnector) {
     send("StartTransaction", start);
-    send(
-        "MeterValues",
-        R"({"connectorId":1,"transactionId":0,"meterValue":[{"timestamp":"2026-05-01T08:05:00Z","sampledValue":[{"value":"5"}]}]})");
+    send("MeterValues", R"({"connectorId":1,"transactionId":0,"meterValue":[{"timestamp":)"
+                        R"("2026-05-01T08:05:00Z","sampledValue":[{"value":"5"}]}]})");
     EXPECT_EQ(journal.all<db::MeterSample>().at(0).transaction, 1);
     EXPECT_EQ(journal.all<db::MeterSample>().at(0).measurand, "Energy.Active.Import.Register");
 }
