@@ -4,7 +4,7 @@
 #include <boost/describe/class.hpp>
 
 #include "api/handlers.hpp"
-#include "ocpp/identity.hpp"
+#include "site/charge_points.hpp"
 
 namespace busbar::api {
 namespace {
@@ -54,7 +54,7 @@ void check_charge_points(const site::Badge& badge, std::vector<Violation>& out) 
     if (!badge.charge_points) return;
     for (std::size_t i = 0; i < badge.charge_points->size(); ++i) {
         const auto& id = (*badge.charge_points)[i];
-        if (ocpp::identity_from_target("/" + id) == id) continue;
+        if (site::check(site::default_settings(id)).empty()) continue;
         out.push_back({Defect::bad_value, "/chargePoints/" + std::to_string(i),
                        "is no id that a charge point could have"});
     }
@@ -95,7 +95,7 @@ const site::Badge* find(const Call& call) {
 
 }  // namespace
 
-void list_badges(Call call) {
+void list_badges(const Call& call) {
     Query query{call};
     const auto limit = static_cast<std::size_t>(query.limit());
     const auto cursor = query.cursor();
@@ -109,13 +109,13 @@ void list_badges(Call call) {
     call.respond(page_response(items, next));
 }
 
-void show_badge(Call call) {
+void show_badge(const Call& call) {
     const auto* badge = find(call);
     if (!badge) return call.respond(not_found("badge"));
     call.respond(json_response(200, view_of(*badge)));
 }
 
-void add_badge(Call call) {
+void add_badge(const Call& call) {
     auto body = read_body<BadgeEdit>(call);
     if (!body) return;
     if (!body->value.idTag.value) {
@@ -136,7 +136,7 @@ void add_badge(Call call) {
     save(call, std::move(badge), 201);
 }
 
-void edit_badge(Call call) {
+void edit_badge(const Call& call) {
     const auto* known = find(call);
     if (!known) return call.respond(not_found("badge"));
     auto body = read_body<BadgeEdit>(call);
@@ -150,7 +150,7 @@ void edit_badge(Call call) {
     save(call, std::move(badge), 200);
 }
 
-void remove_badge(Call call) {
+void remove_badge(const Call& call) {
     if (!find(call)) return call.respond(not_found("badge"));
     if (refused_as_full(call)) return;
     const auto ticket = site::remove_badge(call.site(), call.names[0]);

@@ -97,17 +97,17 @@ void check_text(std::vector<Violation>& out, std::string_view pointer,
     }
 }
 
-bool read_body(const Call& call, const codec::TypeInfo& type, void* out,
+bool read_body(const Call& call, std::string_view text, const codec::TypeInfo& type, void* out,
                std::vector<Violation>& violations) {
     // Decoding to RawJson fails only where there is no JSON to decode.
     DecodeReport report;
-    if (!decode_text<RawJson>(call.request.body, {}, report)) {
+    if (!decode_text<RawJson>(text, {}, report)) {
         call.respond(to_response(
             {.status = 400,
              .detail = "The body cannot be read as JSON: " + report.errors.front().detail + "."}));
         return false;
     }
-    codec::decode_text(call.request.body, type, out, {}, report);
+    codec::decode_text(text, type, out, {}, report);
     violations = std::move(report.errors);
     return true;
 }

@@ -15,7 +15,7 @@
 
 namespace busbar::api {
 
-// Copied into whatever answers later.
+// Copied into whatever answers later; handlers see it as const.
 struct Call {
     const Dependencies& on;
     net::HttpRequest request;
@@ -73,15 +73,23 @@ struct Body {
     std::vector<Violation> violations{};
 };
 
-// False after answering 400: the body is not JSON.
-bool read_body(const Call& call, const codec::TypeInfo& type, void* out,
+// False after answering 400: the text is not JSON.
+bool read_body(const Call& call, std::string_view text, const codec::TypeInfo& type, void* out,
                std::vector<Violation>& violations);
-// Nothing after answering 400.
+// Nothing after answering 400. `text` is the request's body, or what stands for an empty one.
+template <class T>
+std::optional<Body<T>> read_body(const Call& call, std::string_view text) {
+    std::optional<Body<T>> body{std::in_place};
+    if (!read_body(call, text, codec::type_info<T>, &body->value, body->violations)) body.reset();
+    return body;
+}
 template <class T>
 std::optional<Body<T>> read_body(const Call& call) {
-    std::optional<Body<T>> body{std::in_place};
-    if (!read_body(call, codec::type_info<T>, &body->value, body->violations)) body.reset();
-    return body;
+    return read_body<T>(call, call.request.body);
+}
+// The body where none means an empty object.
+inline std::string_view body_or_empty_object(const Call& call) {
+    return call.request.body.empty() ? std::string_view{"{}"} : call.request.body;
 }
 
 // Takes over a member of a PATCH body that cannot be null.

@@ -244,7 +244,7 @@ net::HttpResponse exists_already() {
 
 }  // namespace
 
-void list_charge_points(Call call) {
+void list_charge_points(const Call& call) {
     Query query{call};
     const auto limit = static_cast<std::size_t>(query.limit());
     const auto cursor = query.cursor();
@@ -261,13 +261,13 @@ void list_charge_points(Call call) {
     call.respond(page_response(items, next));
 }
 
-void show_charge_point(Call call) {
+void show_charge_point(const Call& call) {
     const auto* charger = call.site().find(call.names[0]);
     if (!charger) return call.respond(not_found("charge point"));
     call.respond(json_response(200, view_of(*charger, acknowledged_limits(call))));
 }
 
-void register_charge_point(Call call) {
+void register_charge_point(const Call& call) {
     auto body = read_body<ChargePointEdit>(call);
     if (!body) return;
     const auto& edit = body->value;
@@ -288,7 +288,7 @@ void register_charge_point(Call call) {
     });
 }
 
-void edit_charge_point(Call call) {
+void edit_charge_point(const Call& call) {
     const auto* charger = call.site().find(call.names[0]);
     if (!charger) return call.respond(not_found("charge point"));
     auto body = read_body<ChargePointEdit>(call);
@@ -310,7 +310,7 @@ void edit_charge_point(Call call) {
     });
 }
 
-void remove_charge_point(Call call) {
+void remove_charge_point(const Call& call) {
     const auto* charger = call.site().find(call.names[0]);
     if (!charger) return call.respond(not_found("charge point"));
     if (const auto obstacle = site::obstacle_to_removal(*charger)) {

@@ -53,11 +53,11 @@ void send_command(const Call& call, std::string_view charge_point, std::string_v
     call.on.after_change();
 }
 
-void send_command(Call call) {
-    // Many requests have no required member: no body is an empty one.
-    if (call.request.body.empty()) call.request.body = "{}";
-    if (!read_body<RawJson>(call)) return;
-    send_command(call, call.names[0], call.names[1], call.request.body);
+void send_command(const Call& call) {
+    // Many requests have no required member.
+    const auto payload = body_or_empty_object(call);
+    if (!read_body<RawJson>(call, payload)) return;
+    send_command(call, call.names[0], call.names[1], payload);
 }
 
 }  // namespace busbar::api

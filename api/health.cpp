@@ -13,9 +13,9 @@ BOOST_DESCRIBE_STRUCT(HealthView, (), (status))
 
 }  // namespace
 
-void show_health(Call call) { call.respond(json_response(200, HealthView{"ok"})); }
+void show_health(const Call& call) { call.respond(json_response(200, HealthView{"ok"})); }
 
-void show_readiness(Call call) {
+void show_readiness(const Call& call) {
     call.on.readiness([respond = call.respond](const Readiness& readiness) {
         if (readiness.ready) return respond(json_response(200, HealthView{"ready"}));
         std::string reasons;

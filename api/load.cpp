@@ -12,7 +12,7 @@ namespace busbar::api {
 namespace {
 
 // Solving is done on the site loop: some 3000 EVSEs keep it for less than 0.1 s.
-constexpr std::size_t problem_bytes_max = 256 * 1024;
+constexpr std::size_t problem_bytes_max = std::size_t{256} << 10;
 
 // Currents per grid phase: [L1, L2, L3].
 struct NodeView {
@@ -84,7 +84,7 @@ Violation violation_of(const std::string& line) {
 
 }  // namespace
 
-void show_load(Call call) {
+void show_load(const Call& call) {
     const auto& site = call.site();
     LoadView view;
     view.at = site.last_step_at;
@@ -98,7 +98,7 @@ void show_load(Call call) {
     call.respond(json_response(200, view));
 }
 
-void solve_plan(Call call) {
+void solve_plan(const Call& call) {
     if (call.request.body.size() > problem_bytes_max) {
         return call.respond(to_response(
             {.status = 413,

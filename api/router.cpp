@@ -147,14 +147,14 @@ std::vector<Violation> check_query(const Route& route, const net::HttpRequest& r
     std::vector<Violation> violations;
     const auto& known = route.parameters;
     for (auto it = request.query.begin(); it != request.query.end(); ++it) {
-        const auto& [name, value] = *it;
+        const std::string& name = it->first;
         std::string detail;
         if (std::find(known.begin(), known.end(), name) == known.end()) {
             detail = "unknown parameter";
         } else if (std::any_of(request.query.begin(), it,
                                [&](const auto& earlier) { return earlier.first == name; })) {
             detail = "given twice";
-        } else if (!is_plain_text(value)) {
+        } else if (!is_plain_text(it->second)) {
             detail = "holds control characters or is not UTF-8";
         } else {
             continue;

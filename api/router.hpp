@@ -18,7 +18,7 @@ struct Route {
     Access access{};
     std::string_view summary;
     std::span<const std::string_view> parameters;  // of the query
-    void (*handle)(Call call) = nullptr;
+    void (*handle)(const Call& call) = nullptr;
 };
 
 std::span<const Route> routes();

@@ -160,7 +160,7 @@ void close_stuck(const Call& call, const Running& running) {
 
 }  // namespace
 
-void list_transactions(Call call) {
+void list_transactions(const Call& call) {
     Query query{call};
     db::TransactionFilter filter;
     filter.active = query.flag("active");
@@ -187,7 +187,7 @@ void list_transactions(Call call) {
                                 });
 }
 
-void show_transaction(Call call) {
+void show_transaction(const Call& call) {
     const auto id = parse_id(call.names[0]);
     if (!id) return call.respond(not_found("transaction"));
     with_row(call, *id, [call](const db::TransactionRow& row) {
@@ -195,7 +195,7 @@ void show_transaction(Call call) {
     });
 }
 
-void list_meter_values(Call call) {
+void list_meter_values(const Call& call) {
     Query query{call};
     const int limit = query.limit();
     std::optional<Timestamp> after;
@@ -216,9 +216,8 @@ void list_meter_values(Call call) {
         });
 }
 
-void stop_transaction(Call call) {
-    if (call.request.body.empty()) call.request.body = "{}";
-    auto body = read_body<StopRequest>(call);
+void stop_transaction(const Call& call) {
+    auto body = read_body<StopRequest>(call, body_or_empty_object(call));
     if (!body) return;
     if (!body->violations.empty()) return call.respond(invalid(std::move(body->violations)));
     const auto id = parse_id(call.names[0]);

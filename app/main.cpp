@@ -2,11 +2,15 @@
 #include <cstdio>
 #include <exception>
 
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 
 #include "app/commands/commands.hpp"
 
 int main(int argc, char** argv) {
+    // What a command prints on stdout is for scripts.
+    spdlog::set_default_logger(spdlog::stderr_logger_mt("command"));
     CLI::App app{"Busbar: OCPP 1.6J central system and load manager for one site"};
     app.set_version_flag("--version", BUSBAR_VERSION);
     app.require_subcommand(1);

@@ -295,7 +295,14 @@ private:
     std::size_t enter(std::string_view step) {
         const auto length = pointer_.size();
         pointer_ += '/';
-        pointer_ += step;
+        for (const char c : step) {  // RFC 6901, section 3
+            if (c == '~')
+                pointer_ += "~0";
+            else if (c == '/')
+                pointer_ += "~1";
+            else
+                pointer_ += c;
+        }
         return length;
     }
 

@@ -105,7 +105,7 @@ std::optional<ParsedTimestamp> parse_timestamp(std::string_view text) {
     if (!east) return std::nullopt;
     // What an offset pushes out of the years 1 to 9999 has no RFC 3339 form.
     const Timestamp time = local - *east;
-    if (time < sys_days{year{1} / 1 / 1} || time >= sys_days{year{9999} / 12 / 31}) {
+    if (time < sys_days{year{1} / 1 / 1} || time >= sys_days{year{10000} / 1 / 1}) {
         return std::nullopt;
     }
     return ParsedTimestamp{time, has_offset};

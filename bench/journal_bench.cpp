@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -111,11 +112,15 @@ double pgbench_commits_per_second(test::PostgresCluster& cluster, const std::str
 }  // namespace
 
 int main(int count, char** arguments) {
+    if (count > 1 && std::string_view{arguments[1]} == "--help") {
+        std::puts("Usage: journal_bench [SECONDS]   durable rows a second against pgbench");
+        return 0;
+    }
     const int seconds = count > 1 ? std::atoi(arguments[1]) : 10;
     test::PostgresCluster cluster;
     const auto url = cluster.create_database("bench");
     db::migrate(url);
-    const auto journal = journal_rows_per_second(url, "/tmp", seconds);
+    const auto journal = journal_rows_per_second(url, cluster.folder(), seconds);
     cluster.sql("TRUNCATE meter_sample; CHECKPOINT", "bench");
     const auto pgbench = pgbench_commits_per_second(cluster, url, seconds);
     std::printf("ratio: %.2f\n", journal / pgbench);

@@ -5,7 +5,8 @@ target_compile_options(busbar_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow 
                        -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND BUSBAR_SANITIZE)
   # The sanitizers make g++ 12 see uninitialised values inside the standard library.
-  target_compile_options(busbar_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow)
+  target_compile_options(busbar_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow
+                         -Wno-tsan)  # Asio's fences, which the thread sanitizer does not follow
 endif()
 
 if(BUSBAR_SANITIZE)

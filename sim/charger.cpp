@@ -27,6 +27,7 @@ Charger::Charger(ChargerOptions options)
       configuration_(options_.connectors, options_.phase_map, options_.profiles),
       profiles_(options_.profiles),
       session_(message_id_prefix(options_.seed)) {
+    configuration_.assign("LocalAuthorizeOffline", options_.offline_starts ? "true" : "false");
     configuration_.assign("MeterValueSampleInterval",
                           std::to_string(options_.sample_interval.count()));
     for (int id = 1; id <= options_.connectors; ++id) {

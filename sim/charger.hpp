@@ -39,6 +39,7 @@ struct ChargerOptions {
     Misbehaviour misbehaviour;
     std::chrono::milliseconds step{1'000};     // how often cars, limits and registers are updated
     std::chrono::seconds sample_interval{60};  // of MeterValues, until it is told otherwise
+    bool offline_starts = true;  // a badge it knows may start a charge without the server
     double initial_register_wh = 0;
     std::uint64_t seed = 1;
 };

@@ -146,9 +146,7 @@ void SocketRunner::Plant::on_opened(Station& station) {
 }
 
 void SocketRunner::Plant::on_closed(Station& station, std::string_view reason) {
-    const int status = station.client->http_status();
-    std::string why{reason};
-    if (status != 0 && status != 101) why += " (HTTP " + std::to_string(status) + ")";
+    const std::string why{reason};
     // The client may be destroyed from within its own event.
     station.client.reset();
     const Now now = clock();

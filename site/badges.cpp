@@ -1,8 +1,8 @@
 #include "site/badges.hpp"
 
-#include <algorithm>
 #include <set>
 
+#include "ocpp/identity.hpp"
 #include "site/charge_points.hpp"
 
 namespace busbar::site {
@@ -11,11 +11,6 @@ namespace {
 constexpr std::size_t id_tag_size_max = 20;  // OCPP 1.6, 7.28
 constexpr std::size_t text_size_max = 200;
 constexpr std::size_t charge_points_max = 1000;
-
-bool is_printable(std::string_view text) {
-    return std::none_of(text.begin(), text.end(),
-                        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-}
 
 void check_text(std::vector<Violation>& out, std::string pointer,
                 const std::optional<std::string>& text, std::size_t size_max) {
@@ -53,6 +48,10 @@ std::vector<Violation> check(const Badge& badge) {
     }
     if (badge.charge_points && badge.charge_points->size() > charge_points_max) {
         out.push_back({Defect::bad_value, "/chargePoints", "more than 1000 charge points"});
+    }
+    for (std::size_t i = 0; badge.charge_points && i < badge.charge_points->size(); ++i) {
+        check_text(out, "/chargePoints/" + std::to_string(i), (*badge.charge_points)[i],
+                   ocpp::identity_size_max);
     }
     return out;
 }

@@ -48,12 +48,13 @@ std::vector<Violation> check(const db::ChargePointSaved& settings) {
     if (!is_phase_map(settings.phase_map)) {
         refuse("/phaseMap", "must be RST, RTS, SRT, STR, TRS, TSR, L1, L2 or L3");
     }
-    if (settings.label && settings.label->size() > text_size_max) {
-        refuse("/label", "longer than 200 characters");
-    }
-    if (settings.location && settings.location->size() > text_size_max) {
-        refuse("/location", "longer than 200 characters");
-    }
+    const auto check_text = [&](const char* pointer, const std::optional<std::string>& text) {
+        if (!text) return;
+        if (text->size() > text_size_max) refuse(pointer, "longer than 200 characters");
+        if (!is_printable(*text)) refuse(pointer, "holds control characters");
+    };
+    check_text("/label", settings.label);
+    check_text("/location", settings.location);
     return out;
 }
 

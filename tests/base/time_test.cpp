@@ -25,6 +25,7 @@ TEST(Time, ReadsWhatChargersSend) {
     }
     EXPECT_EQ(parse_timestamp("2026-05-01T08:30:05.1239999Z")->time, expected + 123ms);
     EXPECT_FALSE(parse_timestamp("2026-05-01T08:30:05")->has_offset);
+    EXPECT_TRUE(parse_timestamp("9999-12-31T23:59:59Z")) << "how many systems write: for ever";
 }
 
 TEST(Time, RefusesWhatIsNoDateTime) {

@@ -15,81 +15,90 @@ namespace busbar::db::test {
 namespace {
 
 // Rows with few keys and few values, so that they meet.
-Record any_record() {
-    const auto n = [](int max) { return *rc::gen::inRange(0, max); };
-    const std::string charge_point = n(2) ? "CP1" : "cp2";
-    const std::string id_tag = std::array{"TAG1", "tag1", "Tag2"}[static_cast<std::size_t>(n(3))];
-    const Timestamp at = noon + std::chrono::minutes{n(3)};
-    switch (n(12)) {
-        case 0: {
-            auto row = saved_charge_point(charge_point);
-            row.max_milliamps = n(5) * 1000;
-            return row;
-        }
-        case 1:
-            return ChargePointRemoved{.id = charge_point};
-        case 2:
-            return ChargePointBooted{.id = charge_point,
-                                     .vendor = std::to_string(n(9)),
-                                     .model = "m",
-                                     .serial_number = {},
-                                     .firmware_version = {},
-                                     .at = at};
-        case 3:
-            return ConnectorStatus{.charge_point = charge_point,
-                                   .connector_id = n(2),
-                                   .status = std::to_string(n(9)),
-                                   .error_code = "NoError",
-                                   .info = {},
-                                   .vendor_error_code = {},
-                                   .at = at,
-                                   .received_at = at};
-        case 4: {
-            // The site gives every start a key of its own: the key decides the rest.
-            auto row = start(n(4), charge_point);
-            row.charge_point = "CP" + std::to_string(row.id % 2);
-            row.id_tag = n(2) ? "TAG1" : "tag1";
-            return row;
-        }
-        case 5: {
-            auto row = stop(n(5));
-            row.meter_stop_wh = n(9);
-            row.estimated = n(2) != 0;
-            return row;
-        }
-        case 6:
-            return OrphanStop{.charge_point = charge_point,
-                              .transaction_id = n(2),
-                              .meter_stop_wh = n(2),
-                              .stopped_at = at,
-                              .received_at = noon,
-                              .reason = std::to_string(n(9)),
-                              .id_tag = {}};
-        case 7: {
-            auto row = sample(n(3), n(3), n(9));
-            row.charge_point = charge_point;
-            return row;
-        }
-        case 8:
-            return LimitCommanded{.charge_point = charge_point,
-                                  .connector_id = n(2),
-                                  .sequence = n(4),
-                                  .limit_milliamps = n(9),
-                                  .safe_milliamps = 0,
-                                  .sent_at = at,
-                                  .lease_end = at,
-                                  .kind = "raise",
-                                  .reason = "r"};
-        case 9:
-            return LimitAnswered{.sequence = n(4), .status = std::to_string(n(9)), .at = at};
-        case 10: {
-            auto row = saved_badge(id_tag);
-            row.label = std::to_string(n(9));
-            return row;
-        }
-        default:
-            return BadgeRemoved{.id_tag = id_tag};
+int below(int max) { return *rc::gen::inRange(0, max); }
+std::string any_charge_point() { return below(2) ? "CP1" : "cp2"; }
+Timestamp any_time() { return noon + std::chrono::minutes{below(3)}; }
+std::string any_text() { return std::to_string(below(9)); }
+
+Record any_charge_point_record(int kind) {
+    if (kind == 0) {
+        auto row = saved_charge_point(any_charge_point());
+        row.max_milliamps = below(5) * 1000;
+        return row;
     }
+    if (kind == 1) return ChargePointRemoved{.id = any_charge_point()};
+    if (kind == 2) {
+        return ChargePointBooted{.id = any_charge_point(),
+                                 .vendor = any_text(),
+                                 .model = "m",
+                                 .serial_number = {},
+                                 .firmware_version = {},
+                                 .at = any_time()};
+    }
+    return ConnectorStatus{.charge_point = any_charge_point(),
+                           .connector_id = below(2),
+                           .status = any_text(),
+                           .error_code = "NoError",
+                           .info = {},
+                           .vendor_error_code = {},
+                           .at = any_time(),
+                           .received_at = noon};
+}
+
+Record any_transaction_record(int kind) {
+    if (kind == 0) {
+        // The site gives every start a key of its own: the key decides the rest.
+        const auto id = below(4);
+        auto row = start(id, "CP" + std::to_string(id % 2));
+        row.id_tag = below(2) ? "TAG1" : "tag1";
+        return row;
+    }
+    if (kind == 1) {
+        auto row = stop(below(5));
+        row.meter_stop_wh = below(9);
+        row.estimated = below(2) != 0;
+        return row;
+    }
+    if (kind == 2) {
+        return OrphanStop{.charge_point = any_charge_point(),
+                          .transaction_id = below(2),
+                          .meter_stop_wh = below(2),
+                          .stopped_at = any_time(),
+                          .received_at = noon,
+                          .reason = any_text(),
+                          .id_tag = {}};
+    }
+    auto row = sample(below(3), below(3), below(9));
+    row.charge_point = any_charge_point();
+    return row;
+}
+
+Record any_record() {
+    const int kind = below(12);
+    if (kind < 4) return any_charge_point_record(kind);
+    if (kind < 8) return any_transaction_record(kind - 4);
+    const std::string id_tag =
+        std::array{"TAG1", "tag1", "Tag2"}[static_cast<std::size_t>(below(3))];
+    if (kind == 8) {
+        return LimitCommanded{.charge_point = any_charge_point(),
+                              .connector_id = below(2),
+                              .sequence = below(4),
+                              .limit_milliamps = below(9),
+                              .safe_milliamps = 0,
+                              .sent_at = any_time(),
+                              .lease_end = noon,
+                              .kind = "raise",
+                              .reason = "r"};
+    }
+    if (kind == 9) {
+        return LimitAnswered{.sequence = below(4), .status = any_text(), .at = any_time()};
+    }
+    if (kind == 10) {
+        auto row = saved_badge(id_tag);
+        row.label = any_text();
+        return row;
+    }
+    return BadgeRemoved{.id_tag = id_tag};
 }
 
 // Commands follow their commands and stops their starts: an answer never precedes its command.

@@ -8,7 +8,7 @@ import unittest
 
 import support
 from charger import (BINARY, TEXT, CallError, Charger, HandshakeRefused, WebSocket, utc)
-from support import IntegrationTest, end, eventually
+from support import IntegrationTest, eventually
 
 WRONG = """
 [ocpp]
@@ -242,13 +242,13 @@ class Ocpp(IntegrationTest):
     def test_what_cannot_be_answered_is_ignored(self):
         charger = self.connect("CP1")
         charger.boot()
-        for text in ("", " ", "hello", "{}", "[]", "null", "42", '"text"', "[2]", "[2,null,\"A\",{}]",
-                     "[2,{},\"Heartbeat\",{}]", "[9,\"1\",\"Heartbeat\",{}]", "[2,\"1\"",
-                     "[\"2\",\"1\",\"Heartbeat\",{}]", "[3,\"never-asked\",{}]",
-                     "[4,\"never-asked\",\"GenericError\",\"\",{}]", "[" * 100_000,
-                     "[2,\"d\",\"DataTransfer\"," + "{\"a\":" * 40 + "1" + "}" * 41):
-            charger.say(text)
         before = len(charger.texts)
+        for text in ("", " ", "hello", "{}", "[]", "null", "42", '"text"', "[2]",
+                     '[2,null,"A",{}]', '[2,{},"Heartbeat",{}]', '[9,"1","Heartbeat",{}]',
+                     '[2,"1"', '["2","1","Heartbeat",{}]', '[3,"never-asked",{}]',
+                     '[4,"never-asked","GenericError","",{}]', "[" * 100_000,
+                     '[2,"d","DataTransfer",' + '{"a":' * 40 + "1" + "}" * 41):
+            charger.say(text)
         charger.call("Heartbeat", {}, number="after")
         extra = [text for text in charger.texts[before:] if json.loads(text)[0] != 2]
         self.assertEqual(len(extra), 1, extra)
@@ -390,13 +390,15 @@ class Ocpp(IntegrationTest):
         starts = [{"connectorId": number} for number in (-(2**31), -1, 0, 2**31 - 1)]
         starts += [{"idTag": text} for text in ("", "a\0b", "x" * 200_000, "\u2028\u00e9\U0001F50C",
                                                 "'; DROP TABLE badge;--", "two\nlines")]
-        starts += [{"meterStart": number} for number in (-5, -(2**31), 2**31 - 1, 2**31, 1.5, 1e300)]
+        starts += [{"meterStart": number}
+                   for number in (-5, -(2**31), 2**31 - 1, 2**31, 1.5, 1e300)]
         kept = 0
         for odd in starts:
             try:
-                begun = charger.call("StartTransaction", {
-                    "connectorId": 1, "idTag": "GOOD", "meterStart": 1, "timestamp": next(at), **odd})
-                charger.stop(begun["transactionId"], 5, at=next(at), idTag=odd.get("idTag", "GOOD"))
+                start = {"connectorId": 1, "idTag": "GOOD", "meterStart": 1, "timestamp": next(at),
+                         **odd}
+                begun = charger.call("StartTransaction", start)
+                charger.stop(begun["transactionId"], 5, at=next(at), idTag=start["idTag"])
                 kept += 1
             except CallError as refusal:
                 self.assertEqual(refusal.code, "PropertyConstraintViolation", odd)

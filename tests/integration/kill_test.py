@@ -5,7 +5,6 @@ in the database is all that is compared.
 import os
 import random
 import time
-import unittest
 
 import support
 from fleet import Fleet, compare, report

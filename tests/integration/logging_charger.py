@@ -41,6 +41,7 @@ class LoggingCharger:
         self.log = Log(Path(options.folder, identity + ".log"))
         self.random = random.Random(f"{options.seed} {identity}")
         self.link = None
+        self.retry = threading.Event()  # never set: only its time-out is of use
         self.number = 0
         self.register_wh = 1000
         self.last_stamp = 0
@@ -59,7 +60,7 @@ class LoggingCharger:
                                                    "chargePointModel": "Logging"})
             except (OSError, ValueError, ConnectionLost, HandshakeRefused):
                 self.drop()
-                time.sleep(RETRY_S)
+                self.retry.wait(RETRY_S)
 
     def drop(self):
         if self.link:

@@ -5,8 +5,8 @@
 //
 // Commands come as lines of JSON on standard input: {"call": ACTION, "params": {...}}. Everything
 // that happens goes to standard output, one JSON object a line: {"open": PROTOCOL},
-// {"result": {...}} or {"error": CODE, "message": ...} for each command, {"asked": ACTION, "params":
-// {...}} for each CALL of the server, {"unfit": ...} for what does not fit the schemas, and
+// {"result": {...}} or {"error": CODE, "message": ...} for each command, {"asked": ACTION,
+// "params": {...}} for each CALL of the server, {"unfit": ...} for what does not fit the schemas, and
 // {"refused": ...} if no connection comes about. It ends with its input.
 const readline = require('node:readline');
 const { RPCClient } = require('ocpp-rpc');

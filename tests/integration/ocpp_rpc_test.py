@@ -1,5 +1,5 @@
-"""A charger that is not ours, the npm package ocpp-rpc, charges at the real program: its rows are in
-PostgreSQL and in REST, and who may charge changes within a second of being changed.
+"""A charger that is not ours, the npm package ocpp-rpc, charges at the real program: its rows are
+in PostgreSQL and in REST, and who may charge changes within a second of being changed.
 """
 import json
 import queue
@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import threading
 import time
-import unittest
 
 import support
 from charger import utc
@@ -103,7 +102,8 @@ class OcppRpc(IntegrationTest):
                      if p["csChargingProfiles"]["chargingProfilePurpose"] == "TxProfile"],
             10, "a TxProfile for the transaction")[0]["csChargingProfiles"]
         self.assertEqual(profile["transactionId"], number)
-        self.assertGreaterEqual(profile["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"], 6)
+        period = profile["chargingSchedule"]["chargingSchedulePeriod"][0]
+        self.assertGreaterEqual(period["limit"], 6)
         charger.call("MeterValues", connectorId=1, transactionId=number, meterValue=[
             {"timestamp": utc(), "sampledValue": [
                 {"value": "1250", "context": "Sample.Periodic", "format": "Raw",

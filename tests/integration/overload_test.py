@@ -6,7 +6,6 @@ import socket
 import subprocess
 import threading
 import time
-import unittest
 
 import support
 from charger import Charger
@@ -24,8 +23,9 @@ class Meter:
     """The pymodbus program as a child process."""
 
     def __init__(self, port=0):
-        self.process = spawn([SYSTEM_PYTHON, HERE / "pymodbus_meter.py", "--control", "--port", port],
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = spawn(
+            [SYSTEM_PYTHON, HERE / "pymodbus_meter.py", "--control", "--port", port],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         ready = self.process.stdout.readline().split()
         if len(ready) != 2:
             raise RuntimeError("the pymodbus meter does not start: is python3-pymodbus installed?")
@@ -97,7 +97,7 @@ class Plant:
         self.meter = meter
         self.chargers = chargers
         self.building = building_amps
-        self.running = True
+        self.ended = threading.Event()
         self.changed = threading.Lock()
         self.problem = None
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -126,7 +126,7 @@ class Plant:
     def _run(self):
         # As real chargers and meters: measured once a second, whatever happens in between.
         due = time.monotonic()
-        while self.running:
+        while not self.ended.wait(max(0, due - time.monotonic())):
             due += 1
             try:
                 for charger in self.chargers:
@@ -139,10 +139,9 @@ class Plant:
             except (OSError, RuntimeError, AssertionError) as problem:
                 # A meter that was killed does not answer; the test says when it matters.
                 self.problem = problem
-            time.sleep(max(0, due - time.monotonic()))
 
     def stop(self):
-        self.running = False
+        self.ended.set()
         self.thread.join(15)
 
 
@@ -237,7 +236,8 @@ class Overload(IntegrationTest):
         plant.meter = self.meter
         back = time.monotonic()
         eventually(lambda: sum(plant.limits()) >= sum(fallen) + 10, 60, "the limits rise again")
-        say(f"risen to {plant.limits()} A {time.monotonic() - back:.1f} s after the meter came back")
+        say(f"risen to {plant.limits()} A {time.monotonic() - back:.1f} s after the meter came "
+            "back")
 
         # Three overloads, each from where the last one left.
         for building in (43, 46, 49):

@@ -1,11 +1,10 @@
-"""The REST interface of the real program: tokens and roles, charge points, badges, transactions, and
-commands to a charger that is there, refuses, is silent, or is gone.
+"""The REST interface of the real program: tokens and roles, charge points, badges, transactions,
+and commands to a charger that is there, refuses, is silent, or is gone.
 """
 import json
 import socket
 import threading
 import time
-import unittest
 
 import support
 from charger import CallError, Charger, HandshakeRefused, utc
@@ -229,7 +228,8 @@ class Rest(IntegrationTest):
         charger = self.charging()
         commands = "/charge-points/CP1/commands/"
         for action, payload, answer in (
-                ("RemoteStartTransaction", {"idTag": "CP1", "connectorId": 1}, {"status": "Accepted"}),
+                ("RemoteStartTransaction", {"idTag": "CP1", "connectorId": 1},
+                 {"status": "Accepted"}),
                 ("RemoteStopTransaction", {"transactionId": charger.numbers[1]},
                  {"status": "Rejected"}),
                 ("Reset", {"type": "Soft"}, {"status": "Accepted"}),
@@ -295,7 +295,7 @@ class Rest(IntegrationTest):
         self.expect(413, "POST", "/badges", raw=b"{\"idTag\":\"" + b"x" * (2 << 20) + b"\"}")
         for head in (b"GET / HTTP/9.9\r\n\r\n", b"NONSENSE\r\n\r\n", b"GET /" + b"x" * 20000,
                      b"GET /healthz HTTP/1.1\r\nHost: evil.example\r\n\r\n",
-                     b"POST /api/v1/badges HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n"):
+                     b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n"):
             with socket.create_connection(("127.0.0.1", self.server.web_port), 10) as raw:
                 raw.sendall(head)
                 raw.shutdown(socket.SHUT_WR)

@@ -63,7 +63,8 @@ def say(text):
 def private_folder(name):
     """A new folder with a short path: the name of a unix socket has 107 bytes at most."""
     place = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix=f"busbar-{name}-", dir=place if len(place) < 50 else "/tmp"))
+    place = place if len(place) < 50 else "/tmp"
+    return Path(tempfile.mkdtemp(prefix=f"busbar-{name}-", dir=place))
 
 
 def clean_environment(**settings):
@@ -77,7 +78,8 @@ def spawn(arguments, end_signal=signal.SIGKILL, **options):
     """A child process that gets `end_signal` when this thread ends: call it from the main one."""
     def die_with_parent():
         _libc.prctl(PR_SET_PDEATHSIG, int(end_signal))
-    return subprocess.Popen([str(each) for each in arguments], preexec_fn=die_with_parent, **options)
+    words = [str(each) for each in arguments]
+    return subprocess.Popen(words, preexec_fn=die_with_parent, **options)
 
 
 def end(process, number=signal.SIGKILL, seconds=20):
@@ -120,6 +122,7 @@ class Cluster:
         self.log = self.folder / "server.log"
         self.process = None
         self.numbers = itertools.count(1)
+        self.emptied = None
         self.identity = {}
         if os.geteuid() == 0:
             # PostgreSQL refuses to run as root.
@@ -129,7 +132,8 @@ class Cluster:
         made = subprocess.run(
             [self.programs / "initdb", "-D", self.folder / "data", "-U", "busbar", "-A", "trust",
              "--no-sync", "--no-locale", "-E", "UTF8", "--wal-segsize=4"],
-            cwd="/", env=clean_environment(HOME="/"), capture_output=True, text=True, **self.identity)
+            cwd="/", env=clean_environment(HOME="/"), capture_output=True, text=True,
+            **self.identity)
         if made.returncode != 0:
             raise RuntimeError(f"initdb failed: {made.stdout}{made.stderr}")
         self.start()
@@ -187,6 +191,15 @@ class Cluster:
         name = f"test{next(self.numbers)}"
         self.execute("postgres", f"CREATE DATABASE {name} TEMPLATE template0")
         return name
+
+    def empty_database(self):
+        """The same database again, emptied: faster than a new one of a thousand files."""
+        if self.emptied is None:
+            self.emptied = self.new_database()
+        self.execute("postgres", "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                                 f"WHERE datname = '{self.emptied}'")
+        self.execute(self.emptied, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        return self.emptied
 
     def _psql(self, database, statement):
         return subprocess.run(
@@ -329,7 +342,7 @@ class IntegrationTest(unittest.TestCase):
     def setUp(self):
         self.folder = private_folder("test")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self.database = self.cluster.new_database()
+        self.database = self.cluster.empty_database()
         self.servers = []
 
     def make_server(self, **settings):

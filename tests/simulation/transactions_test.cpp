@@ -24,7 +24,7 @@ site::Settings roomy() {
 NetworkOptions bad_network() {
     NetworkOptions network;
     network.cut_percent = 10;
-    network.timer_slack = 20s;
+    network.timer_slack = 60s;
     return network;
 }
 
@@ -43,8 +43,8 @@ DriverOptions busy_drivers() {
     DriverOptions drivers;
     drivers.first_arrival_max = 10min;
     drivers.gap_min = 1min;
-    drivers.gap_max = 30min;
-    drivers.stay_max = 40min;
+    drivers.gap_max = 90min;
+    drivers.stay_max = 60min;
     return drivers;
 }
 
@@ -148,7 +148,7 @@ TEST_P(Simulation, EveryChargeIsRecordedExactlyOnce) {
             << name;
         charges += rows.size();
     }
-    EXPECT_GT(charges, 2'000U);
+    EXPECT_GT(charges, 1'500U);
     RecordProperty("charges", static_cast<int>(charges));
     if (GetParam() == 1) {
         std::printf("%zu charges, %llu cuts, %zu rows, %llu events in 24 h\n", charges,
