@@ -26,7 +26,9 @@ dlm::EvseInput evse_input(const Site& site, const ChargePoint& charger, std::int
     input.wired = wired_phases(charger.settings.phase_map);
     input.hardware_max = Amps::from_milliamps(charger.settings.max_milliamps);
     input.minimum = site.settings.minimum_current;
-    input.controllable = !connector.refuses_profiles;
+    // A charger that took the safe profile and refuses limits stays at the safe current. One that
+    // takes neither may draw all it can.
+    input.controllable = !(connector.limit_refused && connector.safe_profile_refused);
     input.reachable = charger.link != nullptr;
     input.measured = connector.measured;
     input.measured_at = connector.measured_at;
@@ -88,7 +90,7 @@ void settle(Site& site, const dlm::Command& command, const Answer& answer, Now n
             case refused:
                 site.engine.refused(command.evse, command.sequence, now);
                 record_answer(site, command.sequence, "CALLERROR", now.wall);
-                if (connector) connector->refuses_profiles = true;
+                if (connector) connector->limit_refused = true;
                 break;
             case timeout:
             case disconnected:
@@ -104,10 +106,10 @@ void settle(Site& site, const dlm::Command& command, const Answer& answer, Now n
             site.engine.acknowledged(command.evse, command.sequence, now);
         else
             site.engine.refused(command.evse, command.sequence, now);
-        if (connector) connector->refuses_profiles = !accepted;
+        if (connector) connector->limit_refused = !accepted;
         record_answer(site, command.sequence, enumerator_name(status), now.wall);
     }
-    if (site.log && connector && connector->refuses_profiles) {
+    if (site.log && connector && connector->limit_refused) {
         site.log("limit_refused", command.evse);
     }
 }
@@ -159,23 +161,27 @@ db::LimitCommanded row_of(const dlm::Command& command, const Evse& evse, Now now
 }
 
 // A lowering is written to the wire at once and its row follows; a raise or renewal waits for its
-// row, so that no restart can forget what a charger may hold.
+// row, so that no restart can forget what a charger may hold. Neither overtakes the answer to the
+// StartTransaction: a charger refuses limits for a transaction it has not been told of.
 void execute(Site& site, const dlm::Command& command, Now now) {
     const auto evse = find_evse(site, command.evse);
-    if (!evse) return site.engine.withdrawn(command.evse, command.sequence, now);
-    if (command.kind == dlm::CommandKind::lowering) {
-        send(site, command, now);
-        site.record({row_of(command, *evse, now)});
-        return;
-    }
-    const auto ticket = site.record({row_of(command, *evse, now)});
-    site.journal.when_durable(ticket, [&site, command] {
-        // Whatever happened while the row was written: an older raise must not follow a lowering.
+    const auto* transaction =
+        evse ? site.find_open_on(*evse->charger, evse->connector_id) : nullptr;
+    if (!transaction) return site.engine.withdrawn(command.evse, command.sequence, now);
+    // Whatever happened while a row was written: an older command must not follow a newer one.
+    const auto send_unless_superseded = [&site, command] {
         if (site.is_superseded(command.evse, command.sequence)) {
             return site.engine.withdrawn(command.evse, command.sequence, site.now);
         }
         send(site, command, site.now);
-    });
+    };
+    auto row = row_of(command, *evse, now);
+    if (command.kind == dlm::CommandKind::lowering) {
+        site.journal.when_durable(transaction->recorded, send_unless_superseded);
+        site.record({std::move(row)});
+    } else {
+        site.journal.when_durable(site.record({std::move(row)}), send_unless_superseded);
+    }
 }
 
 // Safe currents are one plan for the whole site: a new connector may change those of all others.
@@ -257,6 +263,7 @@ void set_up(Site& site, ChargePoint& charger, Now now) {
                 installed.safe_profile_refused =
                     failure || std::get<v16::SetChargingProfile::Response>(answer).status !=
                                    v16::SetChargingProfileStatus::Accepted;
+                installed.safe_profile_accepted |= !installed.safe_profile_refused;
                 if (installed.safe_profile_refused && site.log) {
                     site.log("safe_profile_refused", evse_id(id, number));
                 }

@@ -40,9 +40,12 @@ struct Connector {
     std::optional<db::ConnectorStatus> status;
     std::optional<PhaseAmps> measured;  // grid phases, newest sample with current in it
     Instant measured_at{};
-    std::optional<Amps> safe_profile_sent;  // TxDefaultProfile, since the last boot or connect
-    bool safe_profile_refused = false;      // and the charger did not take it
-    bool refuses_profiles = false;          // the last TxProfile was refused: not controllable
+    // The safe TxDefaultProfile: sent since the last boot or connection, and what came of it. One
+    // that was accepted stays on the charger over reboots (errata 3.37).
+    std::optional<Amps> safe_profile_sent;
+    bool safe_profile_accepted = false;
+    bool safe_profile_refused = false;
+    bool limit_refused = false;  // the last TxProfile
 };
 
 // One kind of deviation from OCPP, counted.

@@ -82,6 +82,12 @@ Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
     transaction.charging_since = on.now.mono;
     unit.emplace_back(row);
     transaction.recorded = site.record(std::move(unit));
+    const auto* connector = connector_of(on.charger, row.connector_id);
+    if (connector && !connector->safe_profile_accepted) {
+        // Nothing holds this car back yet: until its first limit is acknowledged it may draw all.
+        site.engine.restore(evse_id(row.charge_point, row.connector_id),
+                            Amps::from_milliamps(on.charger.settings.max_milliamps), on.now);
+    }
     site.step_wanted = true;
     return on.charger.open.emplace_back(std::move(transaction));
 }
@@ -131,7 +137,7 @@ Transaction& move_to_stopped(Site& site, ChargePoint& charger, const Transaction
     ended.stop = std::move(stop);
     if (auto* connector = connector_of(charger, ended.start.connector_id)) {
         connector->measured.reset();
-        connector->refuses_profiles = false;
+        connector->limit_refused = false;
     }
     site.engine.transaction_ended(evse_id(charger.settings.id, ended.start.connector_id), now);
     site.step_wanted = true;
@@ -180,6 +186,10 @@ v16::StartTransaction::Response handle(Context& on, const v16::StartTransaction:
                             " transaction=" + std::to_string(known->start.id) + " " +
                             verdict.reason);
         }
+    }
+    // Limits it refused before it knew this transaction say nothing about the next.
+    if (auto* connector = connector_of(on.charger, request.connectorId)) {
+        connector->limit_refused = false;
     }
     on.wait_for(known->recorded);
     return {.idTagInfo = std::move(verdict.id_tag_info),

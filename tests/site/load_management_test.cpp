@@ -116,8 +116,38 @@ TEST_F(LoadManagementTest, ARefusalIsRecordedAndRemembered) {
     ASSERT_FALSE(sent.empty());
     const auto id = sent[0].substr(4, sent[0].find('"', 4) - 4);
     receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":"Rejected"}])", now);
-    EXPECT_TRUE(charger().connectors[1].refuses_profiles);
+    EXPECT_TRUE(charger().connectors[1].limit_refused);
     EXPECT_EQ(journal.all<db::LimitAnswered>().back().status, "Rejected");
+}
+
+// A charger answers Rejected to a limit for a transaction it has not been told of yet.
+TEST_F(LoadManagementTest, NoLimitOvertakesTheAnswerToItsStart) {
+    meter(10);
+    send("StatusNotification", R"({"connectorId":1,"errorCode":"NoError","status":"Preparing"})");
+    journal.held = true;
+    send("StartTransaction",
+         R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})");
+    for (int i = 0; i < 3; ++i) {
+        pass(1s);
+        meter(90);
+    }
+    EXPECT_THAT(link->take(), Not(Contains(HasSubstr("\"TxProfile\""))));
+    journal.commit();
+    const auto sent = link->take();
+    ASSERT_THAT(sent, Contains(HasSubstr("transactionId")));
+    EXPECT_THAT(sent.front(), HasSubstr(R"("idTagInfo")"));
+}
+
+TEST_F(LoadManagementTest, ACarThatNothingHoldsBackIsBookedAtAllItsChargerCanGive) {
+    meter(10);
+    send("StatusNotification", R"({"connectorId":1,"errorCode":"NoError","status":"Preparing"})");
+    send("StartTransaction",
+         R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})");
+    const auto booked = [&] { return site.engine.status(now).at(0).worst_case; };
+    meter(10);
+    EXPECT_EQ(booked(), 32_A);
+    live(40s, 60);
+    EXPECT_LT(booked(), 32_A) << "an acknowledged limit replaces the guess";
 }
 
 TEST(ChargingProfiles, FallToTheSafeCurrentWhenTheLeaseEnds) {
