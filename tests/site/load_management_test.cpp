@@ -146,7 +146,7 @@ TEST_F(LoadManagementTest, ACarThatNothingHoldsBackIsBookedAtAllItsChargerCanGiv
     const auto booked = [&] { return site.engine.status(now).at(0).worst_case; };
     meter(10);
     EXPECT_EQ(booked(), 32_A);
-    live(40s, 60);
+    live(40s, 80);
     EXPECT_LT(booked(), 32_A) << "an acknowledged limit replaces the guess";
 }
 
