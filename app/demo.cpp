@@ -32,6 +32,7 @@ sim::SocketRunnerOptions options(const std::string& url) {
     options.chargers = charger_count;
     options.prefix = prefix;
     options.rotate_phases = false;
+    options.sample_interval = 10s;
     options.drivers.id_tags = id_tags();
     options.drivers.first_arrival_max = 15s;
     options.drivers.gap_max = 60s;

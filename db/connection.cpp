@@ -51,7 +51,8 @@ std::string settings(std::chrono::milliseconds call_timeout) {
     const auto limit = std::to_string(std::max<std::int64_t>(call_timeout.count() * 9 / 10, 1));
     return "SET statement_timeout = " + limit + "; SET lock_timeout = " + limit +
            "; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET standard_conforming_strings = on; "
-           "SET extra_float_digits = 1; SELECT set_config('synchronous_commit', 'on', false) "
+           "SET extra_float_digits = 1; SET jit = off; SELECT set_config('synchronous_commit', "
+           "'on', false) "
            "WHERE current_setting('synchronous_commit') = 'off'";
 }
 

@@ -25,7 +25,7 @@ using Health = PostgresJournal::Health;
 using Ticket = Journal::Ticket;
 
 // The longest pause for more units to join a commit.
-constexpr auto gather_max = std::chrono::milliseconds{2};
+constexpr auto gather_max = std::chrono::milliseconds{4};
 constexpr auto never = std::numeric_limits<std::size_t>::max();
 constexpr auto spill_retry_wait = std::chrono::milliseconds{250};
 
@@ -234,7 +234,7 @@ bool PostgresJournal::Impl::take() {
 void PostgresJournal::Impl::gather(std::unique_lock<std::mutex>& lock) {
     const auto expected = gathering_.size() + last_batch_units_;
     if (gathering_.size() < 2 || last_batch_units_ < 2) return;
-    const auto until = Clock::now() + std::min<Clock::duration>(last_batch_took_ / 4, gather_max);
+    const auto until = Clock::now() + std::min<Clock::duration>(last_batch_took_ / 2, gather_max);
     while (!stopping_ && gathering_.size() < expected && Clock::now() < until) {
         wait(lock, until, expected);
     }

@@ -39,6 +39,13 @@ Writer::Writer(const std::string& url, std::chrono::milliseconds call_timeout)
     take_lock();
     prepare_writes(connection_);
     Transaction transaction{connection_};
+    // The tables are empty when the first statements are planned, and reading a whole table looks
+    // cheap then. These plans stay while the tables grow: every statement here must use its index.
+    for (const auto* setting :
+         {"SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off",
+          "SET enable_hashjoin = off", "SET enable_mergejoin = off"}) {
+        transaction.exec(setting);
+    }
     const auto rows = transaction.exec("SELECT sequence, identity::text FROM journal_position");
     if (rows.empty()) throw std::runtime_error{"the table journal_position has lost its row"};
     position_ = rows[0][0].as<std::uint64_t>();

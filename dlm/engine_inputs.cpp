@@ -76,6 +76,12 @@ void Engine::State::observe(Now now) {
         // Without a sample nothing can be said about overload.
         overloaded = {};
         above_margin_since.reset();
+        // Cars that followed meanwhile must not count as falling still when the meter is back.
+        for (auto& [id, evse] : evses) {
+            if (evse.limit_changed_at + rule::followed_after > now.mono) continue;
+            evse.observed_high = worst_case(evse, now.mono);
+            evse.observed_phases = phases(evse);
+        }
         return;
     }
     judge_overload(now);

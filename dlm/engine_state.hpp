@@ -34,6 +34,7 @@ inline constexpr seconds retry_refused_lowering{10};
 inline constexpr seconds retry_refused_raise{60};
 inline constexpr seconds measurement_age_max{90};
 inline constexpr seconds silent_after{30};
+inline constexpr seconds followed_after{12};  // a car has followed its limit by then
 inline constexpr Amps raise_step = 3_A;
 inline constexpr Amps deadband{500};
 inline constexpr Amps resume_reserve = 1_A;

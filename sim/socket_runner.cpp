@@ -32,6 +32,7 @@ ChargerOptions charger_options(const SocketRunnerOptions& options, int index, Ra
     charger.identity = identity_of(options.prefix, index + 1, options.chargers);
     charger.connectors = options.connectors;
     charger.current_max = options.charger_max;
+    charger.sample_interval = options.sample_interval;
     if (options.rotate_phases) charger.phase_map = rotations[index % 3];
     charger.misbehaviour = options.misbehaviour;
     charger.initial_register_wh = random.pick(0, 5'000'000);

@@ -37,6 +37,7 @@ struct SocketRunnerOptions {
     std::optional<std::string> password;  // Basic authentication, the same for all
     bool rotate_phases = false;           // wire them RST, STR, TRS in turn; otherwise all RST
     Amps charger_max = 32_A;
+    std::chrono::seconds sample_interval{60};  // of MeterValues
     DriverOptions drivers;
     Misbehaviour misbehaviour;
     BuildingOptions building;

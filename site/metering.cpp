@@ -188,12 +188,14 @@ v16::MeterValues::Response handle(Context& on, const v16::MeterValues::Request& 
     if (!transaction && request.connectorId > 0) {
         transaction = on.site.find_open_on(on.charger, request.connectorId);
     }
-    on.wait_for(record_samples(on, request.connectorId, transaction, request.meterValue));
+    auto rows = take_samples(on, request.connectorId, transaction, request.meterValue);
+    if (!rows.empty()) on.wait_for(on.site.record(std::move(rows)));
     return {};
 }
 
-db::Journal::Ticket record_samples(Context& on, std::int32_t connector_id, Transaction* transaction,
-                                   const std::vector<v16::MeterValue>& values) {
+std::vector<db::Record> take_samples(Context& on, std::int32_t connector_id,
+                                     Transaction* transaction,
+                                     const std::vector<v16::MeterValue>& values) {
     std::vector<db::MeterSample> samples;
     for (const auto& value : values) {
         for (const auto& sampled : value.sampledValue) {
@@ -205,7 +207,7 @@ db::Journal::Ticket record_samples(Context& on, std::int32_t connector_id, Trans
             if (transaction) row.transaction = transaction->start.id;
         }
     }
-    if (samples.empty()) return 0;
+    if (samples.empty()) return {};
 
     const auto summary = summarise(samples);
     constexpr double register_max = 2'000'000'000;
@@ -224,9 +226,7 @@ db::Journal::Ticket record_samples(Context& on, std::int32_t connector_id, Trans
         connector->measured_at = on.now.mono;
         on.site.step_wanted = true;
     }
-    std::vector<db::Record> unit{std::make_move_iterator(samples.begin()),
-                                 std::make_move_iterator(samples.end())};
-    return on.site.record(std::move(unit));
+    return {std::make_move_iterator(samples.begin()), std::make_move_iterator(samples.end())};
 }
 
 }  // namespace busbar::site

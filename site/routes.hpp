@@ -25,10 +25,11 @@ v16::StatusNotification::Response handle(Context& on,
                                          const v16::StatusNotification::Request& request);
 v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::Request& request);
 
-// Records samples as one unit and updates what they say about the connector and transaction (may be
-// null). Returns the unit's ticket, 0 if there was nothing to record. Shared by MeterValues and
-// StopTransaction's transactionData.
-db::Journal::Ticket record_samples(Context& on, std::int32_t connector_id, Transaction* transaction,
-                                   const std::vector<v16::MeterValue>& values);
+// The rows of samples, and what they say about the connector and the transaction (may be null) put
+// into the site's state. The caller records them. Shared by MeterValues and StopTransaction's
+// transactionData.
+std::vector<db::Record> take_samples(Context& on, std::int32_t connector_id,
+                                     Transaction* transaction,
+                                     const std::vector<v16::MeterValue>& values);
 
 }  // namespace busbar::site

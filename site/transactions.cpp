@@ -92,6 +92,13 @@ Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
     return on.charger.open.emplace_back(std::move(transaction));
 }
 
+void log_stop(const Site& site, const Transaction& transaction) {
+    if (!site.log) return;
+    site.log("transaction_stopped", transaction.start.charge_point +
+                                        " transaction=" + std::to_string(transaction.start.id) +
+                                        " " + transaction.stop->reason);
+}
+
 }  // namespace
 
 std::int32_t transaction_id_for(db::TransactionKey key) {
@@ -201,32 +208,34 @@ v16::StartTransaction::Response handle(Context& on, const v16::StartTransaction:
 v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::Request& request) {
     Site& site = on.site;
     Transaction* transaction = site.find_open(on.charger, request.transactionId);
-    if (transaction) {
-        if (request.transactionData) {
-            on.wait_for(record_samples(on, transaction->start.connector_id, transaction,
-                                       *request.transactionData));
-        }
+    const bool was_running = transaction != nullptr;
+    if (!was_running) transaction = find_stopped(on.charger, request.transactionId);
+    // A repeat needs nothing; the truth about one we had closed ourselves replaces our guess.
+    const bool is_news = !transaction || was_running || transaction->stop->estimated;
+
+    std::vector<db::Record> unit;
+    if (is_news && request.transactionData) {
+        const auto connector_id = transaction ? transaction->start.connector_id : 0;
+        unit = take_samples(on, connector_id, transaction, *request.transactionData);
+    }
+    if (was_running) {
         transaction = &move_to_stopped(site, on.charger, *transaction,
                                        stop_row(on, transaction->start.id, request), on.now);
-        transaction->recorded = site.record({*transaction->stop});
-        if (site.log) {
-            site.log("transaction_stopped", on.charger.settings.id + " transaction=" +
-                                                std::to_string(transaction->start.id) + " " +
-                                                transaction->stop->reason);
-        }
-    } else if ((transaction = find_stopped(on.charger, request.transactionId))) {
-        // A repeat needs nothing; the truth about one we had closed ourselves replaces our guess.
-        if (transaction->stop->estimated) {
-            transaction->stop = stop_row(on, transaction->start.id, request);
-            transaction->recorded = site.record({*transaction->stop});
-        }
-    } else {
+        log_stop(site, *transaction);
+    } else if (transaction && is_news) {
+        transaction->stop = stop_row(on, transaction->start.id, request);
+    }
+    if (transaction && is_news) {
+        unit.emplace_back(*transaction->stop);
+        transaction->recorded = site.record(std::move(unit));
+    } else if (!transaction) {
         count_deviation(on.charger, "stop_of_unknown_transaction",
                         std::to_string(request.transactionId), on.now.wall);
         const auto row = stop_row(on, 0, request);
-        on.wait_for(site.record(
-            {db::OrphanStop{on.charger.settings.id, request.transactionId, row.meter_stop_wh,
-                            row.stopped_at, row.received_at, row.reason, row.id_tag}}));
+        unit.emplace_back(db::OrphanStop{on.charger.settings.id, request.transactionId,
+                                         row.meter_stop_wh, row.stopped_at, row.received_at,
+                                         row.reason, row.id_tag});
+        on.wait_for(site.record(std::move(unit)));
     }
     if (transaction) on.wait_for(transaction->recorded);
 
