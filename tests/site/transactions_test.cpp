@@ -118,10 +118,10 @@ TEST_F(TransactionsTest, AStopThatFitsNothingIsKeptAsAnOrphan) {
 TEST_F(TransactionsTest, TheSamplesOfAStopAreOneUnitWithIt) {
     send("StartTransaction", start);
     const auto before = journal.appended;
-    send(
-        "StopTransaction",
-        R"({"transactionId":1001,"meterStop":2000,"timestamp":"2026-05-01T09:00:00Z",)"
-        R"("transactionData":[{"timestamp":"2026-05-01T08:30:00Z","sampledValue":[{"value":"9"}]}]})");
+    send("StopTransaction",
+         R"({"transactionId":1001,"meterStop":2000,"timestamp":"2026-05-01T09:00:00Z",)"
+         R"("transactionData":[{"timestamp":"2026-05-01T08:30:00Z",)"
+         R"("sampledValue":[{"value":"9"}]}]})");
     EXPECT_EQ(journal.appended, before + 1);
     EXPECT_EQ(journal.all<db::MeterSample>().at(0).transaction, 1);
     EXPECT_EQ(journal.all<db::TransactionStopped>().size(), 1u);
