@@ -26,8 +26,8 @@ constexpr const char* python = "/usr/bin/python3";
 class PymodbusMeter {
 public:
     explicit PymodbusMeter(const std::string& profile) {
-        const auto script = std::filesystem::path{__FILE__}.parent_path().parent_path() /
-                            "integration" / "pymodbus_meter.py";
+        const auto script = std::filesystem::path{BUSBAR_SOURCE_DIR} / "tests" / "integration" /
+                            "pymodbus_meter.py";
         int to_child[2];
         int from_child[2];
         if (::pipe2(to_child, O_CLOEXEC) != 0 || ::pipe2(from_child, O_CLOEXEC) != 0) return;
