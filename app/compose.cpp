@@ -218,8 +218,10 @@ private:
         const auto trust = trust_.at(now.mono);
         if (trust != last_trust_) {
             last_trust_ = trust;
-            spdlog::warn("event=meter state={} reason=\"{}\"", meters::to_string(trust.freshness),
-                         trust.reason);
+            const bool is_fresh = trust.freshness == meters::Freshness::fresh;
+            spdlog::log(is_fresh ? spdlog::level::info : spdlog::level::warn,
+                        "event=meter state={} reason=\"{}\"", meters::to_string(trust.freshness),
+                        trust.reason);
         }
         const auto& last = trust_.last();
         if (result.reading && last && last->at == result.at.mono) pass_on(*last, now);
