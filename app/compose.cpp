@@ -93,6 +93,11 @@ public:
         };
         auto snapshot = db::load_site(config_.database_url, spill_path());
         reader_ = std::make_unique<db::Reader>(config_.database_url, loop_.get_executor());
+        if (demo_ && !snapshot.charge_points.empty() && !Demo::is_own(snapshot.charge_points)) {
+            throw std::runtime_error{
+                "this database belongs to real chargers, and a demonstration would add its own: "
+                "give it another one (script/server --demo does)"};
+        }
         api_ = std::make_unique<api::Api>(api_dependencies());
         api_->set_tokens(std::move(snapshot.tokens));
         restore(*site_, std::move(snapshot), clock_now());

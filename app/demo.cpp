@@ -1,5 +1,6 @@
 #include "app/demo.hpp"
 
+#include <algorithm>
 #include <thread>
 
 #include <spdlog/fmt/fmt.h>
@@ -70,6 +71,12 @@ void Demo::adapt(Config& config) {
     config.meter.profile = profile_name;
     config.meter.host = "127.0.0.1";
     config.meter.unit = 0;
+}
+
+bool Demo::is_own(const std::vector<db::ChargePointSaved>& charge_points) {
+    const auto first = fmt::format("{}{:03}", prefix, 1);
+    return std::any_of(charge_points.begin(), charge_points.end(),
+                       [&](const auto& charge_point) { return charge_point.id == first; });
 }
 
 void Demo::furnish(site::Site& site, Now now) const {

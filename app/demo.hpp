@@ -19,6 +19,9 @@ public:
     // A configuration in which there is something to see: a small breaker for all chargers.
     static void adapt(Config& config);
 
+    // Whether a demonstration has furnished this database before.
+    static bool is_own(const std::vector<db::ChargePointSaved>& charge_points);
+
     // Registers the simulated chargers and their badges where they are missing.
     void furnish(site::Site& site, Now now) const;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "site/badges.hpp"
 
@@ -55,10 +56,21 @@ void restore_transactions(site::Site& site, db::SiteSnapshot& snapshot, Now now)
 
 void restore_limits(site::Site& site, const db::SiteSnapshot& snapshot, Now now) {
     std::map<std::string, Amps> highest;
+    std::set<std::string> obedient;  // those that accepted a limit
     for (const auto& known : snapshot.limits) {
         const auto& row = known.commanded;
-        auto& limit = highest[site::evse_id(row.charge_point, row.connector_id)];
+        const auto evse = site::evse_id(row.charge_point, row.connector_id);
+        auto& limit = highest[evse];
         limit = std::max(limit, Amps::from_milliamps(row.limit_milliamps));
+        if (known.answered && known.answered->status == "Accepted") obedient.insert(evse);
+    }
+    // A car whose charger took no limit may draw all that its charger can give.
+    for (const auto& [id, charger] : site.charge_points) {
+        for (const auto& transaction : charger.open) {
+            const auto evse = site::evse_id(id, transaction.start.connector_id);
+            if (obedient.contains(evse)) continue;
+            highest[evse] = Amps::from_milliamps(charger.settings.max_milliamps);
+        }
     }
     for (const auto& [evse, limit] : highest) site.engine.restore(evse, limit, now);
     site.engine.set_next_sequence(static_cast<std::uint64_t>(snapshot.next_limit_sequence));

@@ -232,9 +232,7 @@ private:
         bool good = read(json, *type.item, type.append_item(out));
         if (!good && options_.lenient && type.item->droppable) {
             type.drop_item(out);
-            const auto first = report_.errors.begin() + static_cast<std::ptrdiff_t>(errors_before);
-            report_.deviations.insert(report_.deviations.end(), first, report_.errors.end());
-            report_.errors.resize(errors_before);
+            forgive(errors_before);
             good = true;
         }
         pointer_.resize(length);
@@ -253,14 +251,14 @@ private:
             const auto it = json.find(field.name);
             const bool sent = it != json.end();
             known += sent;
-            good &= read_field(sent ? &*it : nullptr, field, out);
+            good &= read_field(sent ? &*it : nullptr, field, type, out);
             pointer_.resize(length);
         }
         if (known != json.size()) good &= report_unknown(json, type);
         return good;
     }
 
-    bool read_field(const Json* json, const FieldInfo& field, void* object) {
+    bool read_field(const Json* json, const FieldInfo& field, const TypeInfo& owner, void* object) {
         if (json && json->is_null() && field.set_null) {
             field.set_null(object);
             return true;
@@ -277,7 +275,21 @@ private:
             json->empty() && !options_.empty_arrays) {
             return tolerate(Defect::empty_array, "needs at least one element");
         }
-        return read(*json, *field.type, field.emplace(object));
+        const auto errors_before = report_.errors.size();
+        if (read(*json, *field.type, field.emplace(object))) return true;
+        // Leniently what may be absent is absent, rather than the whole refused. Not in a value
+        // that would mean something else without it: that one goes as a whole.
+        if (!options_.lenient || field.required || owner.droppable) return false;
+        field.clear(object);
+        forgive(errors_before);
+        return true;
+    }
+
+    // What was an error turned out to be something to live with.
+    void forgive(std::size_t errors_before) {
+        const auto first = report_.errors.begin() + static_cast<std::ptrdiff_t>(errors_before);
+        report_.deviations.insert(report_.deviations.end(), first, report_.errors.end());
+        report_.errors.resize(errors_before);
     }
 
     bool report_unknown(const Json& json, const TypeInfo& type) {

@@ -63,6 +63,7 @@ struct FieldInfo {
     const TypeInfo* type;
     bool required;
     void* (*emplace)(void* object);           // engage the field, return its storage
+    void (*clear)(void* object);              // make it absent again
     void (*set_null)(void* object);           // null was sent; nullptr: null means absent
     const void* (*find)(const void* object);  // its storage, or null when absent
 };
@@ -181,6 +182,7 @@ struct FieldTraits {
     static constexpr bool required = true;
     static constexpr bool nullable = false;
     static void* emplace(Member& member) { return &member; }
+    static void clear(Member&) {}
     static void set_null(Member&) {}
     static const void* find(const Member& member) { return &member; }
 };
@@ -190,6 +192,7 @@ struct FieldTraits<std::optional<T>> {
     static constexpr bool required = false;
     static constexpr bool nullable = false;
     static void* emplace(std::optional<T>& member) { return &member.emplace(); }
+    static void clear(std::optional<T>& member) { member.reset(); }
     static void set_null(std::optional<T>&) {}
     static const void* find(const std::optional<T>& member) { return member ? &*member : nullptr; }
 };
@@ -202,6 +205,7 @@ struct FieldTraits<Patch<T>> {
         member.present = true;
         return &member.value.emplace();
     }
+    static void clear(Patch<T>& member) { member = {}; }
     static void set_null(Patch<T>& member) { member.present = true; }
     static const void* find(const Patch<T>& member) {
         return member.value ? &*member.value : nullptr;
@@ -216,6 +220,7 @@ constexpr FieldInfo field_info() {
         .type = &type_info<typename Traits::Type>,
         .required = Traits::required,
         .emplace = [](void* o) { return Traits::emplace(static_cast<T*>(o)->*D::pointer); },
+        .clear = [](void* o) { Traits::clear(static_cast<T*>(o)->*D::pointer); },
         .set_null = nullptr,
         .find = [](const void* o) { return Traits::find(static_cast<const T*>(o)->*D::pointer); }};
     if constexpr (Traits::nullable) {

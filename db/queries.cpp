@@ -146,7 +146,9 @@ SiteSnapshot load_site(const std::string& url, const std::string& spill_path) {
         site.limits = select_limits(transaction);
         site.tokens = select_tokens(transaction, false);
         site.next_transaction_key =
-            next_of(transaction, "SELECT coalesce(max(id), 0) + 1 FROM transaction");
+            next_of(transaction,
+                    "SELECT greatest((SELECT coalesce(max(id), 0) FROM transaction), "
+                    "(SELECT coalesce(max(transaction_id_max), 0) FROM journal_position)) + 1");
         site.next_limit_sequence =
             next_of(transaction, "SELECT coalesce(max(sequence), 0) + 1 FROM limit_command");
         site.journal_sequence = select_journal_sequence(transaction);

@@ -52,7 +52,7 @@ MeterValuePage read_meter_values(Transaction& transaction, TransactionKey id,
     const auto rows = transaction.exec(
         "SELECT charge_point, connector_id, " + milliseconds_of("measured_at") + ", " +
             milliseconds_of("received_at") +
-            ", context, measurand, phase, location, unit, value, number FROM meter_sample "
+            ", context, measurand, phase, location, unit, value, number, format FROM meter_sample "
             "WHERE transaction = $1 AND ($2::timestamptz IS NULL OR measured_at > $2) "
             "ORDER BY measured_at FETCH FIRST $3 ROWS WITH TIES",
         Params{id, cursor, limit});
@@ -71,6 +71,7 @@ MeterValuePage read_meter_values(Transaction& transaction, TransactionKey id,
         sample.unit = row[8].as<std::string>();
         sample.value = row[9].as<std::string>();
         if (!row[10].is_null()) sample.number = row[10].as<double>();
+        sample.format = row[11].as<std::string>();
     }
     if (page.items.size() >= static_cast<std::size_t>(limit)) {
         page.next = page.items.back().measured_at;

@@ -45,17 +45,17 @@ ON CONFLICT (charge_point, connector_id) DO UPDATE SET
 // must not pass unseen: the primary key raises it.
 constexpr const char* start_transactions = R"(
 INSERT INTO transaction (id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh,
-                         started_at, received_at, "authorization", start_day)
+                         started_at, received_at, "authorization",
+                         start_received)
 SELECT id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh, started_at,
        received_at, verdict,
-       CASE WHEN implausible_start THEN (received_at AT TIME ZONE 'UTC')::date
-            ELSE '-infinity'::date END
+       CASE WHEN implausible_start THEN received_at ELSE '-infinity'::timestamptz END
 FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::integer[], $5::text[], $6::integer[],
             $7::timestamptz[], $8::timestamptz[], $9::text[], $10::boolean[])
      AS row (id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh, started_at,
              received_at, verdict, implausible_start)
 ON CONFLICT (charge_point, connector_id, (left(lower(id_tag), 255)), started_at, meter_start_wh,
-             start_day) DO NOTHING)";
+             start_received) DO NOTHING)";
 
 constexpr const char* stop_transactions = R"(
 UPDATE transaction t SET
@@ -79,10 +79,10 @@ ON CONFLICT ON CONSTRAINT orphan_stop_key DO NOTHING)";
 
 constexpr const char* save_samples = R"(
 INSERT INTO meter_sample (charge_point, connector_id, transaction, measured_at, received_at,
-                          context, measurand, phase, location, unit, value, number)
+                          context, measurand, phase, location, format, unit, value, number)
 SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::timestamptz[],
                      $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::text[],
-                     $10::text[], $11::text[], $12::double precision[])
+                     $10::text[], $11::text[], $12::text[], $13::double precision[])
 ON CONFLICT ON CONSTRAINT meter_sample_key DO NOTHING)";
 
 constexpr const char* save_limits = R"(
@@ -206,7 +206,8 @@ void write_samples(Transaction& transaction, const Batch& batch) {
     run(transaction, "save_samples", batch.samples, &Sample::charge_point, &Sample::connector_id,
         &Sample::transaction, &Sample::measured_at, &Sample::received_at,
         key_text(&Sample::context), key_text(&Sample::measurand), key_text(&Sample::phase),
-        key_text(&Sample::location), &Sample::unit, &Sample::value, &Sample::number);
+        key_text(&Sample::location), key_text(&Sample::format), &Sample::unit, &Sample::value,
+        &Sample::number);
 }
 
 void write_limits(Transaction& transaction, const Batch& batch) {
@@ -244,7 +245,8 @@ void prepare_writes(Connection& connection) {
     connection.prepare("remove_badges", remove_badges);
     connection.prepare("save_badges", save_badges);
     connection.prepare("move_position",
-                       "UPDATE journal_position SET sequence = $2 WHERE sequence = $1");
+                       "UPDATE journal_position SET sequence = $2, transaction_id_max = "
+                       "greatest(transaction_id_max, $3) WHERE sequence = $1");
     connection.prepare("quarantine",
                        "INSERT INTO quarantine (sequence, records, error) VALUES ($1, $2, $3)");
 }
@@ -259,8 +261,16 @@ void write(Transaction& transaction, std::span<const Unit> units) {
     write_badges(transaction, batch);
 }
 
-bool move_position(Transaction& transaction, std::uint64_t from, std::uint64_t to) {
-    return transaction.exec_prepared("move_position", Params{from, to}).affected_rows() == 1;
+bool move_position(Transaction& transaction, std::uint64_t from, std::span<const Unit> units) {
+    TransactionKey id_max = 0;
+    for (const auto& unit : units) {
+        for (const auto& record : unit.records) {
+            const auto* start = std::get_if<TransactionStarted>(&record);
+            if (start != nullptr) id_max = std::max(id_max, start->id);
+        }
+    }
+    const Params params{from, units.back().sequence, id_max};
+    return transaction.exec_prepared("move_position", params).affected_rows() == 1;
 }
 
 void quarantine(Transaction& transaction, std::uint64_t sequence, std::string_view records,

@@ -16,8 +16,9 @@ void prepare_writes(Connection& connection);
 // Writes the units, in effect one after the other, inside the caller's transaction.
 void write(Transaction& transaction, std::span<const Unit> units);
 
-// Moves the journal from `from` to `to`; false if it does not stand at `from`.
-bool move_position(Transaction& transaction, std::uint64_t from, std::uint64_t to);
+// Moves the journal from `from` behind these units, and notes the highest transaction id among them
+// as used, whatever becomes of its row; false if the journal does not stand at `from`.
+bool move_position(Transaction& transaction, std::uint64_t from, std::span<const Unit> units);
 
 // Keeps records that cannot be stored where they belong.
 void quarantine(Transaction& transaction, std::uint64_t sequence, std::string_view records,

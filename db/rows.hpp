@@ -66,7 +66,7 @@ BOOST_DESCRIBE_STRUCT(ConnectorStatus, (),
                       (charge_point, connector_id, status, error_code, info, vendor_error_code, at,
                        received_at))
 
-// A StartTransaction. (charge point, connector, id_tag, started_at, meter_start_wh, start_day) is
+// A StartTransaction. (charge point, connector, id_tag, started_at, meter_start_wh) is
 // unique: a repeat writes nothing.
 struct TransactionStarted {
     TransactionKey id = 0;
@@ -78,7 +78,7 @@ struct TransactionStarted {
     Timestamp started_at;
     Timestamp received_at;
     std::string authorization;       // the AuthorizationStatus that was answered
-    bool implausible_start = false;  // ruling R7: the receive day joins the unique key
+    bool implausible_start = false;  // ruling R7: the time of receipt joins the unique key
 };
 BOOST_DESCRIBE_STRUCT(TransactionStarted, (),
                       (id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh,
@@ -112,8 +112,8 @@ BOOST_DESCRIBE_STRUCT(OrphanStop, (),
                       (charge_point, transaction_id, meter_stop_wh, stopped_at, received_at, reason,
                        id_tag))
 
-// One sampledValue. (charge point, connector, measured_at, context, measurand, phase, location) is
-// unique: repeats write nothing.
+// One sampledValue. (charge point, connector, measured_at, context, measurand, phase, location,
+// format) is unique: repeats write nothing.
 struct MeterSample {
     std::string charge_point;
     std::int32_t connector_id = 0;
@@ -124,13 +124,14 @@ struct MeterSample {
     std::string measurand;
     std::string phase;  // "" is the whole
     std::string location;
+    std::string format = "Raw";  // or "SignedData"
     std::string unit;
     std::string value;             // as sent
     std::optional<double> number;  // in V, A, W, Wh ... where it is one
 };
 BOOST_DESCRIBE_STRUCT(MeterSample, (),
                       (charge_point, connector_id, transaction, measured_at, received_at, context,
-                       measurand, phase, location, unit, value, number))
+                       measurand, phase, location, format, unit, value, number))
 
 // A limit on its way to a charger (load-management.md 7.2): durable before a raise or renewal is
 // sent, and soon after a lowering.

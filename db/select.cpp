@@ -88,7 +88,7 @@ std::uint64_t select_journal_sequence(Transaction& transaction) {
 std::string transaction_columns() {
     return "t.id, t.transaction_id, t.charge_point, t.connector_id, t.id_tag, t.meter_start_wh, " +
            milliseconds_of("t.started_at") + " AS started_ms, " + milliseconds_of("t.received_at") +
-           " AS received_ms, t.\"authorization\", t.start_day > '-infinity' AS implausible, "
+           " AS received_ms, t.\"authorization\", t.start_received > '-infinity' AS implausible, "
            "t.meter_stop_wh, " +
            milliseconds_of("t.stopped_at") + " AS stopped_ms, " +
            milliseconds_of("t.stop_received_at") +

@@ -110,7 +110,7 @@ void Writer::write_some(std::span<const Unit> units) {
 void Writer::commit(std::span<const Unit> units) {
     const auto last = units.back().sequence;
     Transaction transaction{connection_};
-    if (!move_position(transaction, position_, last)) {
+    if (!move_position(transaction, position_, units)) {
         throw std::runtime_error{"somebody else has moved the journal's position"};
     }
     db::write(transaction, units);
@@ -125,7 +125,7 @@ void Writer::quarantine_unit(const Unit& unit, const std::string& error) {
     spdlog::error("journal quarantined sequence={} error=\"{}\"", unit.sequence,
                   error.substr(0, error.find(" DETAIL:")));
     Transaction transaction{connection_};
-    if (!move_position(transaction, position_, unit.sequence)) {
+    if (!move_position(transaction, position_, std::span{&unit, 1})) {
         throw std::runtime_error{"somebody else has moved the journal's position"};
     }
     quarantine(transaction, unit.sequence, describe(unit), error);

@@ -28,8 +28,13 @@ using boost::system::error_code;
 // How long a refused peer may take to read its answer.
 constexpr std::chrono::seconds refusal_linger{2};
 // What of a malformed request is worth showing.
-constexpr std::size_t shown_head_max = 400;
+constexpr std::size_t shown_head_max = 200;
 constexpr unsigned char tls_handshake_record = 0x16;
+
+// The request line. What follows may hold a password, in whatever form its sender gave it.
+std::string first_line(std::string_view bytes) {
+    return printable(bytes.substr(0, bytes.find_first_of("\r\n")), shown_head_max);
+}
 
 LinkLimits link_limits(const WebSocketLimits& limits) {
     return {limits.message_bytes_max,    limits.send_queue_messages_max,
@@ -277,12 +282,10 @@ void WebSocketServer::Peer::malformed(const error_code& error) {
     }
     if (error == http::error::end_of_stream || error == http::error::partial_message ||
         error == asio::error::connection_reset) {
-        core_->report(handshake_,
-                      "closed in the middle of its request: " + printable(bytes, shown_head_max));
+        core_->report(handshake_, "closed in the middle of its request: " + first_line(bytes));
         return end_handshake();
     }
-    core_->report(handshake_, "malformed request (" + error.message() +
-                                  "): " + printable(bytes, shown_head_max));
+    core_->report(handshake_, "malformed request (" + error.message() + "): " + first_line(bytes));
     if (error == http::error::header_limit) {
         return refuse(431, "The request header is larger than " +
                                std::to_string(core_->limits.header_bytes_max) + " bytes.");

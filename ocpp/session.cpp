@@ -105,9 +105,6 @@ void Session::refuse(std::string_view id, const CallError& error) {
 
 void Session::call(Now now, std::string_view action, std::string_view payload, CallOptions options,
                    std::function<void(RawAnswer)> done) {
-    if (waiting_.size() == calls_max) {
-        return done(CallFailure{CallFailure::Kind::queue_full, {}, "too many calls are waiting"});
-    }
     std::string id = id_prefix_ + std::to_string(next_id_++);
     std::string frame = "[2,\"" + id + "\",\"";
     frame.append(action).append("\",").append(payload).append("]");
@@ -117,9 +114,14 @@ void Session::call(Now now, std::string_view action, std::string_view payload, C
     }
     enqueue({std::move(id), std::move(frame), std::move(options), std::move(done), {}});
     send_next(now);
+    if (waiting_.size() <= calls_max) return;
+    // The last in line goes: never a lowering while there is anything else.
+    const auto dropped = std::move(waiting_.back().done);
+    waiting_.pop_back();
+    dropped(CallFailure{CallFailure::Kind::queue_full, {}, "too many calls are waiting"});
 }
 
-// A newer call with the same key replaces a waiting one but keeps the better of both places.
+// A newer call with the same key takes the place of the waiting one; lowerings stand before others.
 void Session::enqueue(Outgoing call) {
     std::function<void(RawAnswer)> superseded;
     if (!call.options.coalescing_key.empty()) {

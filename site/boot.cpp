@@ -14,7 +14,7 @@ v16::BootNotification::Response handle(Context& on, const v16::BootNotification:
     if (request.firmwareVersion) row.firmware_version = request.firmwareVersion->value;
     row.at = on.now.wall;
     on.charger.boot = row;
-    on.site.record({std::move(row)});
+    if (!on.site.journal.full()) on.site.record({std::move(row)});
 
     v16::BootNotification::Response response;
     response.currentTime = on.now.wall;

@@ -48,22 +48,34 @@ std::optional<CommandFailure> objection(const Site&, const ChargePoint&, const R
     return std::nullopt;
 }
 
-// Limits that load management set are not to be replaced behind its back: its profile ids are its
-// own. Everything else about profiles is the operator's business.
+CommandFailure invalid(std::string pointer, std::string detail) {
+    return {CommandFailure::Kind::invalid_payload,
+            "",
+            {{Defect::bad_value, std::move(pointer), std::move(detail)}},
+            {}};
+}
+
+// A profile replaces another of its purpose and stack level (3.13.2): a TxProfile or
+// TxDefaultProfile from elsewhere would take the place of load management's limits. A
+// ChargePointMaxProfile can only lower what they allow (3.13.3).
 std::optional<CommandFailure> objection(const Site&, const ChargePoint&,
                                         const v16::SetChargingProfile::Request& request, Now) {
-    const auto id = request.csChargingProfiles.chargingProfileId;
-    if (id < 1000 || id >= 4000) return std::nullopt;
-    return CommandFailure{CommandFailure::Kind::invalid_payload,
-                          "",
-                          {{Defect::bad_value, "/csChargingProfiles/chargingProfileId",
-                            "1000 to 3999 belong to load management: choose another"}},
-                          {}};
+    const auto& profile = request.csChargingProfiles;
+    if (profile.chargingProfilePurpose != v16::ChargingProfilePurpose::ChargePointMaxProfile) {
+        return invalid("/csChargingProfiles/chargingProfilePurpose",
+                       "load management sets these: only ChargePointMaxProfile may be sent");
+    }
+    if (profile.chargingProfileId < 1000 || profile.chargingProfileId >= 4000) return std::nullopt;
+    return invalid("/csChargingProfiles/chargingProfileId",
+                   "1000 to 3999 belong to load management: choose another");
 }
 
 std::optional<CommandFailure> objection(const Site& site, const ChargePoint& charger,
                                         const v16::RemoteStartTransaction::Request& request,
                                         Now now) {
+    if (request.chargingProfile) {
+        return invalid("/chargingProfile", "load management sets the limits: leave it out");
+    }
     const auto badge = site.badges.find(request.idTag);
     const auto verdict =
         authorize({.badge = badge == site.badges.end() ? nullptr : &badge->second,

@@ -78,6 +78,8 @@ void connected(Site& site, std::string_view identity, std::shared_ptr<Link> link
         charger->settings.state = "pending";
         site.last_charge_point_edit = site.record({charger->settings});
     }
+    // Its calls fail first, so that what that sets off meets the state as it was.
+    if (charger->link) charger->link->session.on_disconnect();
     const auto older = std::exchange(charger->link, std::move(link));
     charger->peer_address = peer_address;
     charger->connected_at = now.wall;
@@ -88,7 +90,6 @@ void connected(Site& site, std::string_view identity, std::shared_ptr<Link> link
     site.wake_by(*charger->setup_due);
     site.step_wanted = true;
     if (older) {
-        older->session.on_disconnect();
         older->close(going_away, "a newer connection of this charge point has come");
         count_deviation(*charger, "second_connection", peer_address, now.wall);
     }

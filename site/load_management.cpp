@@ -52,6 +52,13 @@ dlm::Inputs gather_inputs(Site& site) {
             if (connector_id == 0) continue;
             inputs.evses.push_back(evse_input(site, charger, connector_id, connector));
         }
+        for (const auto& transaction : charger.open) {
+            if (connector_of(charger, transaction.start.connector_id)) continue;
+            // Current on a connector that no limit can name: booked at all it may be.
+            auto input = evse_input(site, charger, transaction.start.connector_id, {});
+            input.controllable = false;
+            inputs.evses.push_back(std::move(input));
+        }
     }
     return inputs;
 }
@@ -130,6 +137,7 @@ void send(Site& site, const dlm::Command& command, Now now) {
     using Priority = ocpp::CallOptions::Priority;
     const bool lowering = command.kind == dlm::CommandKind::lowering;
     auto& link = *evse->charger->link;
+    site.engine.sent(command.evse, command.sequence, now);
     ++site.counters.limits_sent;
     link.session.call<v16::SetChargingProfile>(
         now, request,
@@ -169,8 +177,12 @@ void execute(Site& site, const dlm::Command& command, Now now) {
         evse ? site.find_open_on(*evse->charger, evse->connector_id) : nullptr;
     if (!transaction) return site.engine.withdrawn(command.evse, command.sequence, now);
     // Whatever happened while a row was written: an older command must not follow a newer one.
-    const auto send_unless_superseded = [&site, command] {
-        if (site.is_superseded(command.evse, command.sequence)) {
+    const auto send_unless_superseded = [&site, command, meant_for = transaction->start.id] {
+        const auto present = find_evse(site, command.evse);
+        const auto* running =
+            present ? site.find_open_on(*present->charger, present->connector_id) : nullptr;
+        if (!running || running->start.id != meant_for ||
+            site.is_superseded(command.evse, command.sequence)) {
             return site.engine.withdrawn(command.evse, command.sequence, site.now);
         }
         send(site, command, site.now);

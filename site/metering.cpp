@@ -124,7 +124,9 @@ db::MeterSample normalised(const v16::SampledValue& sample) {
     row.location = enumerator_name(sample.location.value_or(v16::Location::Outlet));
     row.unit = enumerator_name(scale.unit);
     row.value = sample.value;
-    if (sample.format.value_or(v16::ValueFormat::Raw) == v16::ValueFormat::Raw) {
+    const auto format = sample.format.value_or(v16::ValueFormat::Raw);
+    row.format = enumerator_name(format);
+    if (format == v16::ValueFormat::Raw) {
         if (const auto number = finite_number(sample.value)) row.number = *number * scale.factor;
     }
     return row;

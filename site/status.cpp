@@ -33,7 +33,7 @@ v16::StatusNotification::Response handle(Context& on,
     connector.status = row;
     if (row.status == "Available") connector.measured.reset();
     on.site.step_wanted = true;
-    on.site.record({std::move(row)});
+    if (!on.site.journal.full()) on.site.record({std::move(row)});
     return {};
 }
 

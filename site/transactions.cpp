@@ -62,6 +62,8 @@ Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
         auto& ended = move_to_stopped(site, on.charger, *running,
                                       estimated_stop(*running, "Other", on.now.wall), on.now);
         unit.emplace_back(*ended.stop);
+        site.engine.transaction_ended(evse_id(on.charger.settings.id, ended.start.connector_id),
+                                      on.now);
         count_deviation(on.charger, "start_without_stop",
                         std::to_string(ended.start.transaction_id), on.now.wall);
     }
@@ -146,7 +148,10 @@ Transaction& move_to_stopped(Site& site, ChargePoint& charger, const Transaction
         connector->measured.reset();
         connector->limit_refused = false;
     }
-    site.engine.transaction_ended(evse_id(charger.settings.id, ended.start.connector_id), now);
+    // What we closed ourselves may still be drawing: its bookings run out with its lease.
+    if (!ended.stop->estimated) {
+        site.engine.transaction_ended(evse_id(charger.settings.id, ended.start.connector_id), now);
+    }
     site.step_wanted = true;
     if (charger.stopped.size() == stopped_transactions_max) charger.stopped.pop_front();
     return charger.stopped.emplace_back(std::move(ended));

@@ -8,6 +8,8 @@
 CREATE TABLE journal_position (
     single   boolean PRIMARY KEY DEFAULT true CHECK (single),
     sequence bigint NOT NULL,
+    -- The highest transaction id ever answered: a row may be missing, its id is never used again.
+    transaction_id_max bigint NOT NULL DEFAULT 0,
     identity uuid NOT NULL DEFAULT gen_random_uuid()
 );
 INSERT INTO journal_position (sequence) VALUES (0);
@@ -64,9 +66,9 @@ CREATE TABLE transaction (
     meter_start_wh   integer NOT NULL,
     started_at       timestamptz NOT NULL,
     received_at      timestamptz NOT NULL,
-    -- The day of receipt (UTC) where started_at cannot be believed: two charges of a charger
-    -- whose clock restarts at the same moment are then two, unless on one day.
-    start_day        date NOT NULL DEFAULT '-infinity',
+    -- The time of receipt where started_at cannot be believed: whoever answered the start has
+    -- decided that it is no repeat.
+    start_received   timestamptz NOT NULL DEFAULT '-infinity',
     "authorization"  text NOT NULL,
     meter_stop_wh    integer,
     stopped_at       timestamptz,
@@ -80,7 +82,8 @@ CREATE TABLE transaction (
 );
 -- One row a start, however often it is sent. left() keeps the key within what an index can hold.
 CREATE UNIQUE INDEX transaction_start_key ON transaction
-    (charge_point, connector_id, (left(lower(id_tag), 255)), started_at, meter_start_wh, start_day);
+    (charge_point, connector_id, (left(lower(id_tag), 255)), started_at, meter_start_wh,
+     start_received);
 CREATE INDEX transaction_open ON transaction (charge_point) WHERE stopped_at IS NULL;
 CREATE INDEX transaction_by_charge_point ON transaction (charge_point, id);
 CREATE INDEX transaction_by_id_tag ON transaction ((left(lower(id_tag), 255)), id);
@@ -109,11 +112,13 @@ CREATE TABLE meter_sample (
     measurand    text COLLATE "C" NOT NULL,
     phase        text COLLATE "C" NOT NULL,
     location     text COLLATE "C" NOT NULL,
+    format       text COLLATE "C" NOT NULL DEFAULT 'Raw',
     unit         text NOT NULL,
     value        text NOT NULL,
     number       double precision,
     CONSTRAINT meter_sample_key
-        UNIQUE (charge_point, connector_id, measured_at, measurand, phase, context, location)
+        UNIQUE (charge_point, connector_id, measured_at, measurand, phase, context, location,
+                format)
 );
 CREATE INDEX meter_sample_by_transaction ON meter_sample (transaction, measured_at)
     WHERE transaction IS NOT NULL;

@@ -106,6 +106,16 @@ TEST(Codec, LenientlyDropsAnElementItCannotName) {
     EXPECT_THAT(pointers(report.deviations), ElementsAre("/leaves/0/colour", "/leaves/1/colour"));
 }
 
+TEST(Codec, LenientlyLeavesOutWhatItMayLeaveOut) {
+    DecodeReport report;
+    const auto tree = lenient(R"({"name":"oak","at":"2026-05-01T08:00:00Z","leaves":[{"count":1}],
+                                  "limit":"much","flag":7,"big":{}})",
+                              report);
+    ASSERT_TRUE(tree);
+    EXPECT_FALSE(tree->limit || tree->flag || tree->big);
+    EXPECT_THAT(pointers(report.deviations), ElementsAre("/limit", "/flag", "/big"));
+}
+
 TEST(Codec, TellsNullFromAbsentInAPatch) {
     DecodeReport report;
     const auto with = [&](std::string note) {

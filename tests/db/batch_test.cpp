@@ -200,7 +200,7 @@ TEST(Batch, WritingABatchAgainChangesNothing) {
     EXPECT_EQ(cluster().sql("SELECT count(*) FROM quarantine", "batch_again"), "0");
 }
 
-TEST(Batch, TheStartKeyIgnoresCaseAndHonoursTheReceiveDay) {
+TEST(Batch, TheStartKeyIgnoresCaseAndHonoursTheTimeOfReceipt) {
     const auto url = migrated_database("batch_start_key");
     Connection connection{url, 10s, "batch-test"};
     prepare_writes(connection);
@@ -210,15 +210,14 @@ TEST(Batch, TheStartKeyIgnoresCaseAndHonoursTheReceiveDay) {
     auto implausible = start(1);
     implausible.id = 3;
     implausible.implausible_start = true;
-    auto next_day = implausible;
-    next_day.id = 4;
-    next_day.received_at += 24h;
-    auto same_day = next_day;
-    same_day.id = 5;
-    same_day.received_at += 1h;
+    auto later = implausible;
+    later.id = 4;
+    later.received_at += 1h;
+    auto sent_again = later;
+    sent_again.id = 5;
     Unit unit;
     unit.sequence = 1;
-    unit.records = {start(1), repeat, implausible, next_day, same_day};
+    unit.records = {start(1), repeat, implausible, later, sent_again};
     Transaction transaction{connection};
     write(transaction, {&unit, 1});
     transaction.commit();

@@ -289,5 +289,30 @@ TEST_F(Reading, ErrorsAreAnsweredAndPass) {
     EXPECT_THAT(error->detail, testing::HasSubstr("99"));
 }
 
+// A start that left no row was answered all the same: its charger uses that id.
+TEST(Queries, AnIdThatWasAnsweredIsNeverGivenAgain) {
+    const auto url = migrated_database("queries_id_max");
+    {
+        boost::asio::io_context loop;
+        PostgresJournal::Options options;
+        options.url = url;
+        options.spill_path = (std::filesystem::temp_directory_path() /
+                              ("busbar-id-max-" + std::to_string(::getpid())))
+                                 .string();
+        PostgresJournal journal{options, loop.get_executor()};
+        auto first = start(1);
+        auto repeat = first;
+        repeat.id = 7;
+        std::vector<Record> unit;
+        unit.emplace_back(first);
+        journal.append(unit);
+        unit.front() = repeat;
+        journal.append(unit);
+        journal.stop();
+        std::filesystem::remove(options.spill_path);
+    }
+    EXPECT_EQ(load_site(url, "/nowhere/spill").next_transaction_key, 8);
+}
+
 }  // namespace
 }  // namespace busbar::db::test

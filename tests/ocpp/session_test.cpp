@@ -86,6 +86,16 @@ TEST_F(SessionTest, QueueIsBounded) {
     EXPECT_THAT(outcomes, ElementsAre("B failed 5"));
 }
 
+TEST_F(SessionTest, AFullQueueShutsOutNoLowering) {
+    for (std::size_t i = 0; i <= Session::calls_max; ++i) call("A");
+    call("Lower", {.priority = Priority::lowering, .timeout = 10s});
+    EXPECT_THAT(outcomes, ElementsAre("A failed 5"));
+    EXPECT_EQ(session.deadline(), start.mono + 10s);
+    sent();
+    session.receive(start, R"([3,"1",{}])");
+    EXPECT_THAT(sent(), ElementsAre(testing::HasSubstr("Lower")));
+}
+
 TEST_F(SessionTest, DisconnectingFailsEveryCall) {
     call("A");
     call("B");

@@ -127,6 +127,38 @@ TEST_F(TransactionsTest, TheSamplesOfAStopAreOneUnitWithIt) {
     EXPECT_EQ(journal.all<db::TransactionStopped>().size(), 1u);
 }
 
+// Ruling R13: whatever else it says, a stop that can be understood is stored.
+TEST_F(TransactionsTest, AnUnknownReasonIsNoReasonToRefuseAStop) {
+    send("StartTransaction", start);
+    EXPECT_THAT(
+        send("StopTransaction", R"({"transactionId":1001,"meterStop":2000,"reason":"PowerOff",)"
+                                R"("timestamp":"2026-05-01T09:00:00Z"})"),
+        ElementsAre(R"([3,"x",{}])"));
+    EXPECT_EQ(journal.all<db::TransactionStopped>().at(0).reason, "Local");
+    EXPECT_EQ(charger().deviations.at("StopTransaction:bad_value").count, 1u);
+}
+
+TEST_F(TransactionsTest, ForcingAnEndGivesNoCurrentAway) {
+    send("StatusNotification", R"({"connectorId":1,"errorCode":"NoError","status":"Preparing"})");
+    send("StartTransaction", start);
+    on_timer(site, now);
+    const auto booked = [&] { return site.engine.status(now).at(0).worst_case; };
+    const auto before = booked();
+    EXPECT_GT(before, 0_A);
+    force_stop(site, charger(), charger().open.front(), now);
+    pass(1s);
+    EXPECT_EQ(booked(), before) << "its charger may still be delivering";
+}
+
+TEST_F(TransactionsTest, SignedAndRawValuesAreTwoRows) {
+    send("StartTransaction", start);
+    send("MeterValues",
+         R"({"connectorId":1,"meterValue":[{"timestamp":"2026-05-01T08:05:00Z","sampledValue":[)"
+         R"({"value":"5"},{"value":"OCMF|{}","format":"SignedData"}]}]})");
+    ASSERT_EQ(journal.all<db::MeterSample>().size(), 2u);
+    EXPECT_EQ(journal.all<db::MeterSample>().at(1).format, "SignedData");
+}
+
 TEST_F(TransactionsTest, OneChargerCannotStopAnothersTransaction) {
     send("StartTransaction", start);
     add_charger("CP2");

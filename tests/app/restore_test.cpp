@@ -1,0 +1,59 @@
+#include "app/restore.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/site/support.hpp"
+
+namespace busbar::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+db::SiteSnapshot snapshot_with(const std::string& answer) {
+    db::SiteSnapshot snapshot;
+    auto& charge_point = snapshot.charge_points.emplace_back();
+    charge_point.id = "CP1";
+    charge_point.state = "accepted";
+    charge_point.phase_map = "RST";
+    auto& open = snapshot.open_transactions.emplace_back();
+    open.start.id = 4;
+    open.start.transaction_id = 1004;
+    open.start.charge_point = "CP1";
+    open.start.connector_id = 1;
+    auto& limit = snapshot.limits.emplace_back();
+    limit.commanded.charge_point = "CP1";
+    limit.commanded.connector_id = 1;
+    limit.commanded.sequence = 9;
+    limit.commanded.limit_milliamps = 10'000;
+    if (!answer.empty()) limit.answered = db::LimitAnswered{9, answer, Timestamp{}};
+    snapshot.next_transaction_key = 5;
+    snapshot.next_limit_sequence = 10;
+    return snapshot;
+}
+
+Amps booked_after(const std::string& answer) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, site::test::settings()};
+    const Now now{Instant{1h}, Timestamp{}};
+    restore(site, snapshot_with(answer), now);
+    site.engine.step({}, now);
+    return site.engine.status(now).at(0).worst_case;
+}
+
+TEST(Restore, BooksTheLastLimitThatWasAccepted) { EXPECT_EQ(booked_after("Accepted"), 10_A); }
+
+TEST(Restore, BooksAllAChargerCanGiveThatAcceptedNothing) {
+    EXPECT_EQ(booked_after("NotSupported"), 32_A);
+    EXPECT_EQ(booked_after(""), 32_A);
+}
+
+TEST(Restore, GoesOnCountingAndKeepsTransactions) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, site::test::settings()};
+    restore(site, snapshot_with("Accepted"), {Instant{1h}, Timestamp{}});
+    EXPECT_EQ(site.next_transaction_key, 5);
+    EXPECT_EQ(site.find("CP1")->open.at(0).start.transaction_id, 1004);
+}
+
+}  // namespace
+}  // namespace busbar::app
