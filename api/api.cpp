@@ -1,5 +1,6 @@
 #include "api/api.hpp"
 
+#include "api/handlers.hpp"
 #include "api/router.hpp"
 
 namespace busbar::api {
@@ -13,6 +14,12 @@ Problem unauthorized(std::string detail, std::string challenge) {
     return {.status = 401,
             .detail = std::move(detail),
             .headers = {{"WWW-Authenticate", std::move(challenge)}}};
+}
+
+net::HttpResponse forbidden(const Route& route) {
+    return to_response(
+        {.status = 403,
+         .detail = "This needs the role " + std::string{roles_with(route.access)} + "."});
 }
 
 }  // namespace
@@ -46,6 +53,23 @@ Api::Caller Api::authenticate(const net::HttpRequest& request) {
                                     "Bearer realm=\"busbar\", error=\"invalid_token\"")};
 }
 
+std::optional<net::BodyPlan> Api::judge_body(const net::HttpRequest& head) {
+    auto found = match(head.method, head.path);
+    if (!found.route || found.route->handle != &upload_file) return std::nullopt;
+    net::BodyPlan plan;
+    const auto caller = authenticate(head);
+    if (caller.refusal) {
+        plan.refusal = to_response(*caller.refusal);
+    } else if (!caller.role || !permits(*caller.role, found.route->access)) {
+        plan.refusal = forbidden(*found.route);
+    } else {
+        auto violations = check_query(*found.route, head);
+        plan =
+            plan_upload(Call{dependencies_, head, std::move(found.names), std::move(violations)});
+    }
+    return plan;
+}
+
 void Api::handle(net::HttpRequest request, std::function<void(net::HttpResponse)> respond) {
     Caller caller;
     if (is_guarded(request)) {
@@ -61,9 +85,7 @@ void Api::handle(net::HttpRequest request, std::function<void(net::HttpResponse)
     }
     const Route& route = *found.route;
     if (route.access != Access::everyone && !(caller.role && permits(*caller.role, route.access))) {
-        return respond(to_response(
-            {.status = 403,
-             .detail = "This needs the role " + std::string{roles_with(route.access)} + "."}));
+        return respond(forbidden(route));
     }
     auto violations = check_query(route, request);
     if (!violations.empty() && route.parameters.empty()) {

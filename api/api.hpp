@@ -23,6 +23,10 @@ public:
     // The tokens that open the interface from now on.
     void set_tokens(std::vector<db::Token> tokens);
 
+    // Where a request's body goes that is a file, or why it is not even read; nothing for all other
+    // requests.
+    std::optional<net::BodyPlan> judge_body(const net::HttpRequest& head);
+
     // Answers a request, now or later, exactly once.
     void handle(net::HttpRequest request, std::function<void(net::HttpResponse)> respond);
 

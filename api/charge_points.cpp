@@ -7,6 +7,7 @@
 
 #include "api/handlers.hpp"
 #include "api/measurements.hpp"
+#include "site/connections.hpp"
 
 namespace busbar::api {
 namespace {
@@ -55,6 +56,21 @@ struct DeviationView {
 };
 BOOST_DESCRIBE_STRUCT(DeviationView, (), (kind, count, lastExample, lastAt))
 
+// How often it has connected lately, and why its last connections ended.
+struct PastConnectionView {
+    Timestamp connectedAt;
+    Timestamp endedAt;
+    std::string cause;
+};
+BOOST_DESCRIBE_STRUCT(PastConnectionView, (), (connectedAt, endedAt, cause))
+
+struct ConnectionsView {
+    std::int32_t inLastHour = 0;
+    bool flapping = false;
+    std::vector<PastConnectionView> past;  // the newest first
+};
+BOOST_DESCRIBE_STRUCT(ConnectionsView, (), (inLastHour, flapping, past))
+
 struct ChargePointView {
     std::string id;
     std::string state;
@@ -69,6 +85,7 @@ struct ChargePointView {
     Nullable<std::string> peerAddress;
     Nullable<Timestamp> connectedAt;
     Nullable<Timestamp> lastSeenAt;
+    ConnectionsView connections;
     Nullable<std::string> vendor;
     Nullable<std::string> model;
     Nullable<std::string> serialNumber;
@@ -79,8 +96,9 @@ struct ChargePointView {
 };
 BOOST_DESCRIBE_STRUCT(ChargePointView, (),
                       (id, state, label, location, validation, maxAmps, phaseMap, assumeOcpp16,
-                       hasPassword, connected, peerAddress, connectedAt, lastSeenAt, vendor, model,
-                       serialNumber, firmwareVersion, overall, connectors, deviations))
+                       hasPassword, connected, peerAddress, connectedAt, lastSeenAt, connections,
+                       vendor, model, serialNumber, firmwareVersion, overall, connectors,
+                       deviations))
 
 // The body of POST, which needs an id, and of PATCH, which must not have one.
 struct ChargePointEdit {
@@ -137,6 +155,17 @@ ConnectorView connector_view(const site::ChargePoint& charger, std::int32_t conn
     return view;
 }
 
+ConnectionsView connections_view(const site::ChargePoint& charger, Timestamp now) {
+    ConnectionsView view;
+    view.inLastHour = site::connections_within(charger, std::chrono::hours{1}, now);
+    view.flapping = site::is_flapping(charger, now);
+    const auto& past = charger.past_connections;
+    for (auto it = past.rbegin(); it != past.rend(); ++it) {
+        view.past.push_back({it->began_at, it->ended_at, it->cause});
+    }
+    return view;
+}
+
 void describe_state(ChargePointView& view, const site::ChargePoint& charger, const Limits& limits) {
     view.connected = charger.link != nullptr;
     if (view.connected) view.peerAddress = std::optional{charger.peer_address};
@@ -162,7 +191,7 @@ void describe_state(ChargePointView& view, const site::ChargePoint& charger, con
     }
 }
 
-ChargePointView view_of(const site::ChargePoint& charger, const Limits& limits) {
+ChargePointView view_of(const site::ChargePoint& charger, const Limits& limits, Timestamp now) {
     const auto& settings = charger.settings;
     ChargePointView view;
     view.id = settings.id;
@@ -174,6 +203,7 @@ ChargePointView view_of(const site::ChargePoint& charger, const Limits& limits) 
     view.phaseMap = settings.phase_map;
     view.assumeOcpp16 = settings.assume_ocpp16;
     view.hasPassword = settings.password_hash.has_value();
+    view.connections = connections_view(charger, now);
     describe_state(view, charger, limits);
     return view;
 }
@@ -212,7 +242,9 @@ void with_password(const Call& call, const ChargePointEdit& edit,
     if (!edit.password.value) {
         const bool removed = edit.password.present;
         return proceed([removed](db::ChargePointSaved& settings) {
-            if (removed) settings.password_hash.reset();
+            if (!removed) return;
+            settings.password_hash.reset();
+            settings.password_hash_previous.reset();
         });
     }
     call.on.hash_password(
@@ -220,7 +252,10 @@ void with_password(const Call& call, const ChargePointEdit& edit,
             if (hash.empty()) {
                 return call.respond(unavailable("Too many passwords are being set: try again."));
             }
-            proceed([&hash](db::ChargePointSaved& settings) { settings.password_hash = hash; });
+            proceed([&hash](db::ChargePointSaved& settings) {
+                settings.password_hash = hash;
+                settings.password_hash_previous.reset();
+            });
         });
 }
 
@@ -229,8 +264,8 @@ void save(const Call& call, db::ChargePointSaved settings, int status) {
     if (refused_as_full(call)) return;
     const std::string id = settings.id;
     const auto ticket = site::save(call.site(), std::move(settings), call.now());
-    auto response =
-        json_response(status, view_of(*call.site().find(id), acknowledged_limits(call)));
+    auto response = json_response(
+        status, view_of(*call.site().find(id), acknowledged_limits(call), call.now().wall));
     if (status == 201) {
         response.headers.emplace_back("Location", "/api/v1/charge-points/" + path_segment(id));
     }
@@ -254,7 +289,7 @@ void list_charge_points(const Call& call) {
     std::vector<ChargePointView> items;
     auto it = cursor ? all.upper_bound(*cursor) : all.begin();
     for (; it != all.end() && items.size() < limit; ++it) {
-        items.push_back(view_of(it->second, limits));
+        items.push_back(view_of(it->second, limits, call.now().wall));
     }
     std::optional<std::string> next;
     if (it != all.end()) next = items.back().id;
@@ -264,7 +299,7 @@ void list_charge_points(const Call& call) {
 void show_charge_point(const Call& call) {
     const auto* charger = call.site().find(call.names[0]);
     if (!charger) return call.respond(not_found("charge point"));
-    call.respond(json_response(200, view_of(*charger, acknowledged_limits(call))));
+    call.respond(json_response(200, view_of(*charger, acknowledged_limits(call), call.now().wall)));
 }
 
 void register_charge_point(const Call& call) {

@@ -6,6 +6,13 @@
 namespace busbar::api {
 namespace {
 
+std::string operation_path(std::string_view charge_point, std::int64_t number) {
+    return "/api/v1/charge-points/" + path_segment(charge_point) + "/operations/" +
+           std::to_string(number);
+}
+
+}  // namespace
+
 net::HttpResponse response_to(const site::CommandFailure& failure) {
     using Kind = site::CommandFailure::Kind;
     const auto problem = [&](int status) {
@@ -39,17 +46,21 @@ net::HttpResponse response_to(const site::CommandFailure& failure) {
     return problem(500);
 }
 
-}  // namespace
-
 void send_command(const Call& call, std::string_view charge_point, std::string_view action,
                   std::string_view payload) {
-    site::command(call.site(), charge_point, action, payload, call.now(),
-                  [respond = call.respond](site::CommandResult result) {
-                      if (const auto* failure = std::get_if<site::CommandFailure>(&result)) {
-                          return respond(response_to(*failure));
-                      }
-                      respond(json_response(200, std::move(std::get<std::string>(result))));
-                  });
+    site::command(
+        call.site(), charge_point, action, payload, call.now(),
+        [respond = call.respond, id = std::string{charge_point}](site::CommandResult result) {
+            if (const auto* failure = std::get_if<site::CommandFailure>(&result)) {
+                return respond(response_to(*failure));
+            }
+            auto& answer = std::get<site::CommandAnswer>(result);
+            auto response = json_response(200, std::move(answer.payload));
+            if (answer.operation) {
+                response.headers.emplace_back("Location", operation_path(id, *answer.operation));
+            }
+            respond(std::move(response));
+        });
     call.on.after_change();
 }
 

@@ -2,6 +2,7 @@
 // references and functions, all used on the site loop only.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,6 +29,9 @@ struct Dependencies {
     std::function<void(std::string password, std::function<void(std::string hash)>)> hash_password;
     // Called after anything that changed the site, so that the shell arms its timers again.
     std::function<void()> after_change;
+    // Where the contents of files lie, by id, and how one is removed.
+    std::filesystem::path files_folder{};
+    std::function<void(std::string id)> remove_content{};
 };
 
 }  // namespace busbar::api

@@ -4,6 +4,10 @@
 
 #include "api/call.hpp"
 
+namespace busbar::site {
+struct CommandFailure;
+}
+
 namespace busbar::api {
 
 // api/health.cpp
@@ -17,11 +21,56 @@ void show_charge_point(const Call& call);
 void edit_charge_point(const Call& call);
 void remove_charge_point(const Call& call);
 
+// api/connection_attempts.cpp
+void list_connection_attempts(const Call& call);
+void accept_connection_attempt(const Call& call);
+void show_enrolment(const Call& call);
+void set_enrolment(const Call& call);
+
 // api/commands.cpp
 void send_command(const Call& call);
 // Passes a command on and answers with the charger's own response payload or why there is none.
 void send_command(const Call& call, std::string_view charge_point, std::string_view action,
                   std::string_view payload);
+// Why a command brought no answer of the charger's own, as a problem document.
+net::HttpResponse response_to(const site::CommandFailure& failure);
+
+// api/configuration.cpp
+void show_configuration(const Call& call);
+void set_configuration_key(const Call& call);
+void remove_configuration_key(const Call& call);
+
+// api/operations.cpp
+void list_operations(const Call& call);
+void show_operation(const Call& call);
+
+// api/quirks.cpp
+void list_quirks(const Call& call);
+void show_quirk(const Call& call);
+void set_quirk(const Call& call);
+void remove_quirk(const Call& call);
+void show_charge_point_quirks(const Call& call);
+void set_charge_point_quirks(const Call& call);
+
+// api/files.cpp
+void list_files(const Call& call);
+void show_file(const Call& call);
+// Where the body of an upload_file goes, judged before it is read.
+net::BodyPlan plan_upload(const Call& call);
+void upload_file(const Call& call);
+void download_file(const Call& call);
+void remove_file(const Call& call);
+void show_maintenance(const Call& call);
+
+// api/local_list.cpp
+void show_local_list(const Call& call);
+void synchronise_local_list(const Call& call);
+
+// api/reservations.cpp
+void list_reservations(const Call& call);
+void show_reservation(const Call& call);
+void add_reservation(const Call& call);
+void cancel_reservation(const Call& call);
 
 // api/badges.cpp
 void list_badges(const Call& call);
@@ -35,6 +84,11 @@ void list_transactions(const Call& call);
 void show_transaction(const Call& call);
 void list_meter_values(const Call& call);
 void stop_transaction(const Call& call);
+
+// api/messages.cpp
+void list_messages(const Call& call);
+void list_messages_of_charge_point(const Call& call);
+void list_security_events(const Call& call);
 
 // api/load.cpp
 void show_load(const Call& call);

@@ -24,6 +24,10 @@ public:
         connection_->close(code, reason);
     }
 
+    void probe(std::chrono::milliseconds within, std::function<void(bool alive)> done) override {
+        connection_->probe(within, std::move(done));
+    }
+
     const std::string identity;
 
 private:

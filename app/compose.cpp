@@ -2,7 +2,7 @@
 
 #include <csignal>
 #include <cstdio>
-#include <unordered_map>
+#include <fstream>
 
 #include <spdlog/spdlog.h>
 #include <boost/asio/io_context.hpp>
@@ -11,13 +11,14 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "api/api.hpp"
-#include "app/charger_link.hpp"
+#include "app/charger_listener.hpp"
 #include "app/data_directory.hpp"
 #include "app/demo.hpp"
+#include "app/file_shell.hpp"
+#include "app/message_tap.hpp"
 #include "app/notify.hpp"
 #include "app/password_worker.hpp"
 #include "app/restore.hpp"
-#include "base/secrets.hpp"
 #include "db/change_listener.hpp"
 #include "db/migrate.hpp"
 #include "db/postgres_journal.hpp"
@@ -26,9 +27,8 @@
 #include "meters/profile.hpp"
 #include "meters/trust.hpp"
 #include "net/http_server.hpp"
-#include "net/websocket_server.hpp"
-#include "ocpp/identity.hpp"
 #include "site/badges.hpp"
+#include "site/charge_points.hpp"
 #include "site/connections.hpp"
 #include "site/load_management.hpp"
 
@@ -71,7 +71,7 @@ site::Settings site_settings(const Config& config, const ServerOptions& options,
     site::Settings settings;
     settings.load_management = load_management_settings(config, metered);
     settings.minimum_current = Amps::from_double(config.minimum_amps);
-    settings.enrolment_open = options.demo;
+    settings.enrolment_always_open = options.demo;
     return settings;
 }
 
@@ -86,10 +86,14 @@ public:
         if (demo_) Demo::adapt(config_);
         db::migrate(config_.database_url);
         journal_ = std::make_unique<db::PostgresJournal>(journal_options(), loop_.get_executor());
+        message_log_ = std::make_unique<db::MessageLog>(message_log_options());
         const bool metered = !config_.meter.host.empty();
         site_ = std::make_unique<site::Site>(*journal_, site_settings(config_, options, metered));
         site_->log = [](std::string_view event, std::string_view details) {
             spdlog::info("event={} {}", event, details);
+        };
+        site_->hash_password = [this](std::string password, auto done) {
+            passwords_.hash(std::move(password), std::move(done));
         };
         auto snapshot = db::load_site(config_.database_url, spill_path());
         reader_ = std::make_unique<db::Reader>(config_.database_url, loop_.get_executor());
@@ -103,6 +107,7 @@ public:
         restore(*site_, std::move(snapshot), clock_now());
         if (demo_) demo_->furnish(*site_, clock_now());
         open_listeners();
+        serve_files();
         if (demo_) {
             demo_->start("ws://127.0.0.1:" + std::to_string(chargers_->port()) + "/ocpp");
             config_.meter.port = demo_->meter_port();
@@ -134,6 +139,19 @@ private:
         return options;
     }
 
+    db::MessageLog::Options message_log_options() const {
+        db::MessageLog::Options options;
+        options.url = config_.database_url;
+        options.age_max = std::chrono::days{config_.message_log_days};
+        options.size_max = config_.message_log_megabytes << 20;
+        return options;
+    }
+
+    ocpp::FrameObserver frame_observer(const std::string& charge_point) {
+        if (!config_.message_log_enabled) return nullptr;
+        return message_tap(*message_log_, charge_point, clock_now);
+    }
+
     api::Dependencies api_dependencies() {
         return {.site = *site_,
                 .reader = *reader_,
@@ -143,7 +161,9 @@ private:
                     [this](std::string password, auto done) {
                         passwords_.hash(std::move(password), std::move(done));
                     },
-                .after_change = [this] { after_event(); }};
+                .after_change = [this] { after_event(); },
+                .files_folder = data_dir_ / "files",
+                .remove_content = [this](const std::string& id) { files_->remove_content(id); }};
     }
 
     void tell_readiness(std::function<void(api::Readiness)> done) {
@@ -162,22 +182,19 @@ private:
     }
 
     void open_listeners() {
-        net::WebSocketEvents events;
-        events.authorize = [this](const net::Handshake& handshake, auto decide) {
-            authorize(handshake, std::move(decide));
-        };
-        events.opened = [this](const auto& connection, const net::Verdict&) { opened(connection); };
-        events.received = [this](const auto& connection, std::string_view text) {
-            received(connection, text);
-        };
-        events.closed = [this](const auto& connection) { closed(connection); };
-        events.failed = [](const net::Handshake* handshake, std::string_view what) {
-            spdlog::info("event=handshake_failed address={} what=\"{}\"",
-                         handshake ? handshake->peer_address : "unknown", what);
-        };
-        chargers_ = std::make_unique<net::WebSocketServer>(
-            loop_, config_.ocpp_address, static_cast<std::uint16_t>(config_.ocpp_port),
-            net::WebSocketLimits{}, std::move(events));
+        chargers_ = std::make_unique<ChargerListener>(
+            loop_, *site_, passwords_,
+            ChargerListener::Options{.address = config_.ocpp_address,
+                                     .port = static_cast<std::uint16_t>(config_.ocpp_port),
+                                     .now = clock_now,
+                                     .frame_observer =
+                                         [this](const std::string& charge_point) {
+                                             return frame_observer(charge_point);
+                                         },
+                                     .after_event = [this] { after_event(); }});
+        files_ = std::make_unique<FileShell>(
+            loop_, *site_, config_, data_dir_,
+            FileShell::Options{.now = clock_now, .after_event = [this] { after_event(); }});
         web_ = std::make_unique<net::HttpServer>(
             loop_, config_.web_http_address, static_cast<std::uint16_t>(config_.web_http_port),
             net::HttpLimits{}, [this](net::HttpRequest request, auto respond) {
@@ -185,6 +202,14 @@ private:
                 api_->handle(std::move(request), std::move(respond));
                 after_event();
             });
+    }
+
+    // Bodies that are files go past memory.
+    void serve_files() {
+        web_->serve_files(files_->worker(), [this](const net::HttpRequest& head) {
+            site_->now = clock_now();
+            return api_->judge_body(head);
+        });
     }
 
     void open_meter() {
@@ -242,70 +267,6 @@ private:
         site::on_meter_sample(*site_, input, now);
     }
 
-    void authorize(const net::Handshake& handshake, std::function<void(net::Verdict)> decide) {
-        const auto admission =
-            site::admit(*site_, {.target = handshake.target,
-                                 .subprotocols = handshake.subprotocols,
-                                 .basic_credentials = handshake.basic_credentials,
-                                 .peer_address = handshake.peer_address});
-        const auto settle = [address = handshake.peer_address,
-                             decide = std::move(decide)](net::Verdict verdict) {
-            if (verdict.status != 101) {
-                spdlog::info("event=refused address={} status={} reason=\"{}\"", address,
-                             verdict.status, verdict.reason);
-            }
-            decide(std::move(verdict));
-        };
-        net::Verdict verdict{.status = admission.status,
-                             .reason = admission.reason,
-                             .subprotocol = admission.subprotocol};
-        if (admission.status != 101 || !admission.password_hash) return settle(verdict);
-        passwords_.check(*admission.password_hash, admission.password,
-                         [verdict, settle](PasswordWorker::Answer answer) mutable {
-                             if (answer == PasswordWorker::Answer::wrong) {
-                                 verdict = {.status = 401, .reason = "wrong password"};
-                             } else if (answer == PasswordWorker::Answer::busy) {
-                                 verdict = {.status = 503, .reason = "busy: try again later"};
-                             }
-                             settle(verdict);
-                         });
-    }
-
-    void opened(const std::shared_ptr<net::Connection>& connection) {
-        const auto& handshake = connection->handshake();
-        const auto identity = ocpp::identity_from_target(handshake.target);
-        // A password check takes time: the charge point may be gone, or no longer welcome.
-        if (!identity || site::admit(*site_, {.target = handshake.target,
-                                              .subprotocols = handshake.subprotocols,
-                                              .basic_credentials = handshake.basic_credentials,
-                                              .peer_address = handshake.peer_address})
-                                 .status != 101) {
-            constexpr std::uint16_t policy_violation = 1008;
-            return connection->close(policy_violation, "no longer welcome");
-        }
-        ++generation_;
-        auto link = std::make_shared<ChargerLink>(
-            generation_, fmt::format("{:x}-{}-", nonce_, generation_), *identity, connection);
-        links_.emplace(connection.get(), link);
-        site::connected(*site_, *identity, link, handshake.peer_address, clock_now());
-        after_event();
-    }
-
-    void received(const std::shared_ptr<net::Connection>& connection, std::string_view text) {
-        const auto link = links_.find(connection.get());
-        if (link == links_.end()) return;
-        const auto kept = link->second;
-        site::receive(*site_, kept->identity, kept, text, clock_now());
-        after_event();
-    }
-
-    void closed(const std::shared_ptr<net::Connection>& connection) {
-        const auto node = links_.extract(connection.get());
-        if (node.empty()) return;
-        site::disconnected(*site_, node.mapped()->identity, node.mapped(), clock_now());
-        after_event();
-    }
-
     db::ChangeListener::Callbacks change_callbacks() {
         // A snapshot that lacks an edit of our own would undo it: the one that has it follows.
         return {.badges =
@@ -356,6 +317,7 @@ private:
         if (bus_) bus_->stop();
         listener_.reset();
         web_->stop();
+        files_->stop();
         chargers_->stop();
         stopping_.expires_after(200ms);
         stopping_.async_wait([this](const boost::system::error_code&) {
@@ -367,8 +329,13 @@ private:
 
     void announce() {
         std::printf("listening ocpp ws://%s:%u\n", config_.ocpp_address.c_str(), chargers_->port());
+        std::printf("listening files http://%s:%u\n", config_.files_address.c_str(),
+                    files_->port());
         std::printf("listening web http://%s:%u\n", config_.web_http_address.c_str(), web_->port());
         std::fflush(stdout);
+        // For `busbar charge-point send`, which need not be told where the server listens.
+        std::ofstream{data_dir_ / web_url_file} << "http://" << config_.web_http_address << ':'
+                                                << web_->port() << '\n';
         const auto& limit = config_.limit_amps;
         if (!config_.limit_configured && !demo_) {
             spdlog::warn(
@@ -388,15 +355,14 @@ private:
     std::optional<Instant> armed_;
     PasswordWorker passwords_{loop_.get_executor()};
     std::unique_ptr<db::PostgresJournal> journal_;
+    std::unique_ptr<db::MessageLog> message_log_;
     std::unique_ptr<site::Site> site_;
     std::unique_ptr<db::Reader> reader_;
     std::unique_ptr<api::Api> api_;
-    std::unordered_map<net::Connection*, std::shared_ptr<ChargerLink>> links_;
-    std::uint64_t generation_ = 0;
-    const std::uint32_t nonce_ = static_cast<std::uint32_t>(random_bits());
     meters::MeterTrust trust_;
     meters::Trust last_trust_;
-    std::unique_ptr<net::WebSocketServer> chargers_;
+    std::unique_ptr<ChargerListener> chargers_;
+    std::unique_ptr<FileShell> files_;  // its worker outlives the server that uses it
     std::unique_ptr<net::HttpServer> web_;
     std::unique_ptr<meters::Bus> bus_;
     std::unique_ptr<db::ChangeListener> listener_;

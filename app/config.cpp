@@ -52,6 +52,10 @@ Parsed value_of(const toml::node& node, const ConfigValue& shape) {
         if (node.is_number()) return ConfigValue{*node.value<double>()};
         return Mismatch{"must be a number"};
     }
+    if (std::holds_alternative<bool>(shape)) {
+        if (const auto flag = node.value_exact<bool>()) return ConfigValue{*flag};
+        return Mismatch{"must be true or false"};
+    }
     const auto* array = node.as_array();
     std::vector<double> values;
     if (array) {
@@ -76,6 +80,10 @@ Parsed value_of(std::string_view text, const ConfigValue& shape) {
     if (std::holds_alternative<double>(shape)) {
         if (const auto value = number(text)) return ConfigValue{*value};
         return Mismatch{"must be a number"};
+    }
+    if (std::holds_alternative<bool>(shape)) {
+        if (text == "true" || text == "false") return ConfigValue{text == "true"};
+        return Mismatch{"must be true or false"};
     }
     std::vector<double> values;
     std::stringstream parts{std::string{text}};
@@ -169,6 +177,8 @@ std::string printed(const ConfigValue& value) {
         out << *integer;
     } else if (const auto* real = std::get_if<double>(&value)) {
         out << toml::value<double>{*real};
+    } else if (const auto* flag = std::get_if<bool>(&value)) {
+        out << (*flag ? "true" : "false");
     } else {
         out << '[';
         for (const double item : std::get<std::vector<double>>(value)) {

@@ -31,6 +31,12 @@ struct Config {
     std::int64_t ocpp_port = 9000;
     std::string web_http_address = "127.0.0.1";
     std::int64_t web_http_port = 8080;
+    std::string files_address = "0.0.0.0";
+    std::int64_t files_port = 9080;
+    bool files_port_configured = false;  // false: another one will do where 9080 is taken
+    std::string files_public_url;        // "" derives it from how a charger reaches us
+    std::int64_t files_upload_mib_max = 100;
+    std::int64_t files_total_mib_max = 2048;
     std::string log_level = "info";
 
     std::vector<double> limit_amps{32, 32, 32};  // the breaker, L1 to L3
@@ -42,6 +48,9 @@ struct Config {
     std::int64_t lease_seconds = 600;
     bool limit_configured = false;  // false: limit_amps is only our cautious guess
     MeterConfig meter;
+    bool message_log_enabled = true;
+    std::int64_t message_log_days = 30;
+    std::int64_t message_log_megabytes = 1024;
 };
 
 // One thing that is wrong: "busbar.toml: [ocpp] port: must be 0 to 65535".

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.hpp"
 #include "meters/profile.hpp"
 
 namespace busbar::app {
@@ -31,6 +32,11 @@ void write_limit(Config& config, const ConfigValue& value) {
     config.limit_configured = true;
 }
 
+void write_files_port(Config& config, const ConfigValue& value) {
+    config.files_port = std::get<std::int64_t>(value);
+    config.files_port_configured = true;
+}
+
 std::string not_empty(const ConfigValue& value) {
     return std::get<std::string>(value).empty() ? "must not be empty" : "";
 }
@@ -39,6 +45,20 @@ std::string anything(const ConfigValue&) { return ""; }
 std::string port(const ConfigValue& value) {
     const auto number = std::get<std::int64_t>(value);
     return number < 0 || number > 65535 ? "must be 0 to 65535 (0 picks a free port)" : "";
+}
+
+std::string public_url(const ConfigValue& value) {
+    const auto& url = std::get<std::string>(value);
+    if (url.empty()) return "";
+    const bool web = url.starts_with("http://") || url.starts_with("https://");
+    const bool plain = url.find_first_of("?# \"@") == std::string::npos && is_printable(url);
+    return web && plain && url.size() <= 200
+               ? ""
+               : "must be http://HOST:PORT or https://HOST:PORT, without user, query or blanks";
+}
+std::string mebibytes(const ConfigValue& value) {
+    const auto number = std::get<std::int64_t>(value);
+    return number >= 1 && number <= 1'048'576 ? "" : "must be 1 to 1048576";
 }
 
 std::string log_level(const ConfigValue& value) {
@@ -84,6 +104,14 @@ std::string poll(const ConfigValue& value) {
     const auto number = std::get<std::int64_t>(value);
     return number >= 100 && number <= 60'000 ? "" : "must be 100 to 60000";
 }
+std::string days(const ConfigValue& value) {
+    const auto number = std::get<std::int64_t>(value);
+    return number >= 1 && number <= 3650 ? "" : "must be 1 to 3650";
+}
+std::string megabytes(const ConfigValue& value) {
+    const auto number = std::get<std::int64_t>(value);
+    return number >= 1 && number <= 1'000'000 ? "" : "must be 1 to 1000000";
+}
 std::string profile(const ConfigValue& value) {
     const auto& name = std::get<std::string>(value);
     if (name.empty() || meters::find_profile(name)) return "";
@@ -106,6 +134,14 @@ const std::vector<ConfigKey>& config_keys() {
         {"ocpp", "port", read<&C::ocpp_port>, write<&C::ocpp_port>, port},
         {"web", "http_address", read<&C::web_http_address>, write<&C::web_http_address>, not_empty},
         {"web", "http_port", read<&C::web_http_port>, write<&C::web_http_port>, port},
+        {"files", "address", read<&C::files_address>, write<&C::files_address>, not_empty},
+        {"files", "port", read<&C::files_port>, write_files_port, port},
+        {"files", "public_url", read<&C::files_public_url>, write<&C::files_public_url>,
+         public_url},
+        {"files", "upload_mib_max", read<&C::files_upload_mib_max>, write<&C::files_upload_mib_max>,
+         mebibytes},
+        {"files", "total_mib_max", read<&C::files_total_mib_max>, write<&C::files_total_mib_max>,
+         mebibytes},
         {"log", "level", read<&C::log_level>, write<&C::log_level>, log_level},
         {"load_management", "limit_amps", read<&C::limit_amps>, write_limit, breaker},
         {"load_management", "derate", read<&C::derate>, write<&C::derate>, derate},
@@ -125,6 +161,11 @@ const std::vector<ConfigKey>& config_keys() {
         {"meter", "unit", read_meter<&M::unit>, write_meter<&M::unit>, unit},
         {"meter", "poll_milliseconds", read_meter<&M::poll_milliseconds>,
          write_meter<&M::poll_milliseconds>, poll},
+        {"message_log", "enabled", read<&C::message_log_enabled>, write<&C::message_log_enabled>,
+         anything},
+        {"message_log", "days", read<&C::message_log_days>, write<&C::message_log_days>, days},
+        {"message_log", "megabytes", read<&C::message_log_megabytes>,
+         write<&C::message_log_megabytes>, megabytes},
     };
     return keys;
 }

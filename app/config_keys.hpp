@@ -10,7 +10,7 @@
 
 namespace busbar::app {
 
-using ConfigValue = std::variant<std::string, std::int64_t, double, std::vector<double>>;
+using ConfigValue = std::variant<std::string, std::int64_t, double, std::vector<double>, bool>;
 
 struct ConfigKey {
     std::string_view section;

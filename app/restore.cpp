@@ -4,7 +4,11 @@
 #include <cmath>
 #include <set>
 
+#include "site/availability.hpp"
 #include "site/badges.hpp"
+#include "site/charger_keys.hpp"
+#include "site/local_list.hpp"
+#include "site/safe_profiles.hpp"
 
 namespace busbar::app {
 namespace {
@@ -50,29 +54,51 @@ void restore_transactions(site::Site& site, db::SiteSnapshot& snapshot, Now now)
         transaction.start = std::move(row.start);
         transaction.stop = std::move(row.stop);
         charger->stopped.push_back(std::move(transaction));
-        if (charger->stopped.size() > site::stopped_transactions_max) charger->stopped.pop_front();
     }
 }
 
+void restore_states(site::Site& site, const db::SiteSnapshot& snapshot) {
+    for (const auto& row : snapshot.states) {
+        if (row.kind == site::safe_current_kind) site::restore_safe_current(site, row);
+        site::restore_file(site, row);
+        if (row.kind == site::QuirkTable::own_kind || row.kind == site::QuirkTable::learned_kind) {
+            site::restore_quirk(site, row);
+        }
+        site::restore_attempts(site, row);
+        site::restore_operation(site, row);
+        site::restore_configuration(site, row);
+        site::restore_availability(site, row);
+        site::restore_local_list(site, row);
+    }
+    site::resolve_all_quirks(site);
+}
+
 void restore_limits(site::Site& site, const db::SiteSnapshot& snapshot, Now now) {
-    std::map<std::string, Amps> highest;
+    struct Held {
+        Amps limit;
+        Amps safe;  // what a lease ends in
+    };
+    std::map<std::string, Held> highest;
     std::set<std::string> obedient;  // those that accepted a limit
     for (const auto& known : snapshot.limits) {
         const auto& row = known.commanded;
         const auto evse = site::evse_id(row.charge_point, row.connector_id);
-        auto& limit = highest[evse];
-        limit = std::max(limit, Amps::from_milliamps(row.limit_milliamps));
+        auto& held = highest[evse];
+        held.limit = std::max(held.limit, Amps::from_milliamps(row.limit_milliamps));
+        held.safe = std::max(held.safe, Amps::from_milliamps(row.safe_milliamps));
         if (known.answered && known.answered->status == "Accepted") obedient.insert(evse);
     }
-    // A car whose charger took no limit may draw all that its charger can give.
+    // A car whose charger took no limit, not even a safe current, may draw all that it can give.
     for (const auto& [id, charger] : site.charge_points) {
         for (const auto& transaction : charger.open) {
             const auto evse = site::evse_id(id, transaction.start.connector_id);
-            if (obedient.contains(evse)) continue;
-            highest[evse] = Amps::from_milliamps(charger.settings.max_milliamps);
+            if (obedient.contains(evse) || site.engine.safe_held(evse)) continue;
+            highest[evse].limit = Amps::from_milliamps(charger.settings.max_milliamps);
         }
     }
-    for (const auto& [evse, limit] : highest) site.engine.restore(evse, limit, now);
+    for (const auto& [evse, held] : highest) {
+        site.engine.restore(evse, held.limit, now, held.safe);
+    }
     site.engine.set_next_sequence(static_cast<std::uint64_t>(snapshot.next_limit_sequence));
 }
 
@@ -81,10 +107,12 @@ void restore_limits(site::Site& site, const db::SiteSnapshot& snapshot, Now now)
 void restore(site::Site& site, db::SiteSnapshot snapshot, Now now) {
     site.now = now;
     site.next_transaction_key = snapshot.next_transaction_key;
+    // Before the charge points: what is loaded is no edit that their lists would have to follow.
+    site::replace_badges(site, std::move(snapshot.badges));
     restore_charge_points(site, snapshot);
     restore_transactions(site, snapshot, now);
+    restore_states(site, snapshot);
     restore_limits(site, snapshot, now);
-    site::replace_badges(site, std::move(snapshot.badges));
     site.step_wanted = true;
 }
 

@@ -1,5 +1,6 @@
 #include "base/codec.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -30,6 +31,15 @@ std::string allowed_values(const TypeInfo& type) {
         for (const char* c = enumerator.name; *c; ++c) out += *c == '_' ? type.separator : *c;
     }
     return out;
+}
+
+// In the sense of JSON schema's maxLength: code points. The text is UTF-8, the parser has seen to
+// it.
+std::size_t character_count(std::string_view text) {
+    const auto is_first_byte = [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    };
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), is_first_byte));
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -93,7 +103,7 @@ private:
             if (!tolerate(Defect::wrong_type, "must be a string")) return false;
             out = json.dump();
         }
-        if (out.size() > type.size_max) {
+        if (out.size() > type.size_max && character_count(out) > type.size_max) {
             const auto bound = std::to_string(type.size_max);
             return tolerate(Defect::bad_value, "longer than " + bound + " characters");
         }
@@ -175,7 +185,9 @@ private:
         const double tenths = std::round(*value * 10);
         if (!(std::abs(tenths) <= 2e9)) return fail(Defect::bad_value, "out of range");
         out.value = static_cast<std::int32_t>(tenths);
-        return true;
+        // Binary fractions are off by less than this.
+        const bool exact = std::abs(*value * 10 - tenths) < 1e-6;
+        return exact || tolerate(Defect::bad_value, "has more than one decimal");
     }
 
     bool read_timestamp(const Json& json, Timestamp& out) {
@@ -207,8 +219,10 @@ private:
             if (value) tolerate(Defect::bad_value, "'" + *text + "' is spelt differently");
         }
         if (!value) {
-            return fail(Defect::bad_value,
-                        "'" + *text + "' is not one of: " + allowed_values(type));
+            const auto detail = "'" + *text + "' is not one of: " + allowed_values(type);
+            if (!type.other) return fail(Defect::bad_value, detail);
+            *type.other(out) = *text;
+            return tolerate(Defect::bad_value, detail);
         }
         std::memcpy(out, &*value, sizeof(int));
         return true;
@@ -248,9 +262,12 @@ private:
         std::size_t known = 0;
         for (const auto& field : type.fields) {
             const auto length = enter(field.name);
-            const auto it = json.find(field.name);
+            auto it = json.find(field.name);
+            known += it != json.end();
+            if (it == json.end() && options_.lenient && !field.former_name.empty()) {
+                it = json.find(field.former_name);
+            }
             const bool sent = it != json.end();
-            known += sent;
             good &= read_field(sent ? &*it : nullptr, field, type, out);
             pointer_.resize(length);
         }
@@ -345,6 +362,10 @@ void append_tenths(std::string& out, Tenths tenths) {
 }
 
 void append_enumeration(std::string& out, const TypeInfo& type, const void* value) {
+    if (type.other) {
+        const auto& other = *type.other(const_cast<void*>(value));
+        if (other) return append_json_string(out, *other);
+    }
     int number;
     std::memcpy(&number, value, sizeof number);
     out += '"';

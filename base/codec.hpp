@@ -42,6 +42,18 @@ struct Patch {
     std::optional<T> value;
 };
 
+// An enumerator, or a name that is none of them: a lenient decoder keeps it instead of refusing it,
+// where the value beside it is worth keeping whatever its name.
+template <class E>
+struct Open {
+    E known{};
+    std::optional<std::string> other;  // as sent; absent: it is `known`
+
+    Open() = default;
+    Open(E enumerator) : known(enumerator) {}
+    friend bool operator==(const Open&, const Open&) = default;
+};
+
 // How forgiving a decoder is. Strict: every defect is an error. Lenient: what can be understood is
 // taken (numbers as strings, over-long text, unknown fields, enumerators in another case, time
 // without zone) and reported as a deviation.
@@ -60,6 +72,7 @@ struct TypeInfo;
 
 struct FieldInfo {
     std::string_view name;
+    std::string_view former_name;  // what older versions of OCPP called it; "" for none
     const TypeInfo* type;
     bool required;
     void* (*emplace)(void* object);           // engage the field, return its storage
@@ -89,9 +102,10 @@ enum class Kind {
 
 struct TypeInfo {
     Kind kind{};
-    std::size_t size_max = 0;                                             // text
+    std::size_t size_max = 0;                                             // text, in characters
     char separator = '_';                                                 // enumeration
     std::span<const EnumeratorInfo> enumerators{};                        // enumeration
+    std::optional<std::string>* (*other)(void* open) = nullptr;           // enumeration, if open
     const TypeInfo* item = nullptr;                                       // array
     void* (*append_item)(void* vector) = nullptr;                         // array
     void (*drop_item)(void* vector) = nullptr;                            // array
@@ -103,6 +117,11 @@ struct TypeInfo {
 
 // Overload for an enumeration whose wire names hold '.' or '-', which C++ names spell '_'.
 constexpr char wire_separator(...) { return '_'; }
+// Overload for a struct with fields that a lenient decoder also finds under another name.
+template <class T>
+constexpr std::string_view former_name(const T*, std::string_view) {
+    return {};
+}
 // Overload for a struct that a lenient decoder drops from an array instead of refusing the whole.
 constexpr bool droppable(...) { return false; }
 
@@ -176,6 +195,17 @@ struct TypeInfoOf<E> {
     }
 };
 
+template <class E>
+struct TypeInfoOf<Open<E>> {
+    static constexpr TypeInfo make() {
+        // The interpreter writes the enumerator through a pointer to the whole.
+        static_assert(std::is_standard_layout_v<Open<E>>);
+        TypeInfo info = TypeInfoOf<E>::make();
+        info.other = [](void* open) { return &static_cast<Open<E>*>(open)->other; };
+        return info;
+    }
+};
+
 template <class Member>
 struct FieldTraits {
     using Type = Member;
@@ -217,6 +247,7 @@ constexpr FieldInfo field_info() {
     using Traits = FieldTraits<std::remove_cvref_t<decltype(std::declval<T&>().*D::pointer)>>;
     FieldInfo info{
         .name = D::name,
+        .former_name = former_name(static_cast<const T*>(nullptr), std::string_view{D::name}),
         .type = &type_info<typename Traits::Type>,
         .required = Traits::required,
         .emplace = [](void* o) { return Traits::emplace(static_cast<T*>(o)->*D::pointer); },

@@ -1,6 +1,7 @@
-// A closed-loop load: N WebSocket connections with one unanswered message each. It speaks through
-// epoll and hand-made frames, so that on a core of its own it is faster than any server it
-// measures. Replies are checked, calls of the server are accepted.
+// N WebSocket connections with one unanswered message each: the next one follows the answer at once
+// (a closed loop), or at a pace. It speaks through epoll and hand-made frames, so that on a core of
+// its own it is faster than any server it measures. Replies are checked, calls of the server are
+// accepted.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,8 +27,11 @@ constexpr const char* usage =
     "ocpp_load --url ws://127.0.0.1:9000/ocpp/LOAD{n} [--connections 100] [--seconds 5]\n"
     "          [--warmup 1] [--message heartbeat|echo|transactions|TEXT] [--boot yes|no]\n"
     "          [--id-tag TAG] [--credentials PASSWORD] [--pin CORE]\n"
+    "          [--pace MILLISECONDS [--probes N]]\n"
     "{n} in the URL is the number of the connection, {id} in TEXT the message id. Boot sends a\n"
-    "BootNotification first (default: not with echo). Prints answers per second.\n";
+    "BootNotification first (default: not with echo). With a pace, every connection sends one\n"
+    "message in that time, and N further ones a Heartbeat ten times as often: the latencies are\n"
+    "theirs alone. Prints answers per second.\n";
 
 [[noreturn]] void fail(const std::string& sentence) {
     std::fprintf(stderr, "ocpp_load: %s\n", sentence.c_str());
@@ -97,13 +101,21 @@ struct Script {
     std::string id_tag;
     bool boot;
 
-    bool checks_echo() const { return kind == "echo"; }
+    bool echoes = false;  // the server is an echo: every answer is the message
+    bool checks_echo() const { return echoes || kind == "echo"; }
 
     void next(std::string& out, std::uint64_t step, const std::string& id,
               const std::string& transaction) const {
         if (boot && step == 0) {
             return call(out, id, "BootNotification",
                         R"({"chargePointVendor":"Busbar","chargePointModel":"Load"})");
+        }
+        if (kind == "meter-values") {
+            return call(out, id, "MeterValues",
+                        R"({"connectorId":1,"meterValue":[{"timestamp":")" + utc_now() +
+                            R"(","sampledValue":[{"value":")" + std::to_string(step * 10) +
+                            R"("},{"value":"16.0","measurand":"Current.Import","phase":"L1",)"
+                            R"("unit":"A"}]}]})");
         }
         if (kind == "heartbeat" || kind == "echo") return call(out, id, "Heartbeat", "{}");
         if (kind != "transactions") {
@@ -139,6 +151,7 @@ private:
 
 struct Totals {
     std::uint64_t answers = 0;
+    std::uint64_t measured = 0;  // of them, those whose latency counts
     std::uint64_t errors = 0;
     std::uint64_t server_calls = 0;
     std::string first_error;
@@ -148,7 +161,7 @@ struct Totals {
         if (errors++ == 0) first_error = text.substr(0, 300);
     }
     std::uint64_t percentile(double share) const {
-        const auto wanted = static_cast<std::uint64_t>(share * static_cast<double>(answers));
+        const auto wanted = static_cast<std::uint64_t>(share * static_cast<double>(measured));
         std::uint64_t seen = 0;
         for (std::size_t at = 0; at < latencies.size(); ++at) {
             seen += latencies[at];
@@ -181,7 +194,23 @@ public:
 
     int descriptor() const { return socket_; }
 
+    // From now on it asks in this rhythm; only measured ones count in the latencies.
+    void set_pace(Clock::duration pace, Clock::time_point first, bool measured) {
+        pace_ = pace;
+        due_ = first;
+        measured_ = measured;
+    }
+    // Asks if it is time to, and returns when it is next.
+    Clock::time_point ask_if_due(Clock::time_point now) {
+        if (now >= due_ && !waiting_) {
+            due_ = std::max(due_ + pace_, now);
+            ask();
+        }
+        return waiting_ ? now + std::chrono::milliseconds{100} : due_;
+    }
+
     void ask() {
+        waiting_ = true;
         id_ = "L" + std::to_string(step_);
         script_.next(sent_, step_++, id_, transaction_);
         send_frame(0x81, sent_);
@@ -298,11 +327,14 @@ private:
                       payload_.substr(std::min(call.size(), payload_.size()), id_.size()) != id_;
         if (wrong) totals.error(payload_);
         note_transaction();
+        waiting_ = false;
         ++totals.answers;
+        if (!measured_) return;
         const auto waited = Clock::now() - asked_at_;
         const auto microseconds = static_cast<std::size_t>(waited / std::chrono::microseconds{1});
         ++totals.latencies[std::min(microseconds, totals.latencies.size() - 1)];
-        ask();
+        ++totals.measured;
+        if (pace_ == Clock::duration{}) ask();
     }
 
     void note_transaction() {
@@ -325,12 +357,28 @@ private:
     std::string transaction_ = "0";
     std::uint64_t step_ = 0;
     Clock::time_point asked_at_;
+    Clock::duration pace_{};  // 0: at once
+    Clock::time_point due_{};
+    bool waiting_ = false;
+    bool measured_ = true;
 };
 
-void run_until(Clock::time_point end, int poll, std::size_t& open, Totals& totals) {
+using Clients = std::vector<std::unique_ptr<Client>>;
+
+// Lets everyone ask whose time has come; milliseconds until the next one's.
+int ask_due(const Clients& clients) {
+    const auto now = Clock::now();
+    auto next = now + std::chrono::milliseconds{100};
+    for (const auto& client : clients) next = std::min(next, client->ask_if_due(now));
+    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next - now).count());
+}
+
+void run_until(Clock::time_point end, int poll, const Clients& clients, bool paced,
+               std::size_t& open, Totals& totals) {
     std::array<epoll_event, 128> ready{};
     while (open > 0 && Clock::now() < end) {
-        const int count = epoll_wait(poll, ready.data(), static_cast<int>(ready.size()), 100);
+        const int wait = paced ? ask_due(clients) : 100;
+        const int count = epoll_wait(poll, ready.data(), static_cast<int>(ready.size()), wait);
         for (int at = 0; at < count; ++at) {
             auto* client = static_cast<Client*>(ready.at(static_cast<std::size_t>(at)).data.ptr);
             if (client->on_readable(totals)) continue;
@@ -353,6 +401,8 @@ int main(int count, char** arguments) {
                                                  {"boot", ""},
                                                  {"id-tag", "LOADTAG"},
                                                  {"credentials", ""},
+                                                 {"pace", "0"},
+                                                 {"probes", "0"},
                                                  {"pin", ""}},
                                                 usage);
     busbar::bench::pin(options["pin"]);
@@ -360,18 +410,31 @@ int main(int count, char** arguments) {
     const auto& kind = options["message"];
     const bool boot = options["boot"].empty() ? kind != "echo" : options["boot"] == "yes";
     const Script script{kind, options["id-tag"], boot};
+    const Script probe{"heartbeat", options["id-tag"], boot, kind == "echo"};
+    const std::chrono::milliseconds pace{std::stoi(options["pace"])};
+    const bool paced = pace.count() > 0;
 
     const int poll = epoll_create1(EPOLL_CLOEXEC);
-    std::vector<std::unique_ptr<Client>> clients;
-    const auto connections = std::stoi(options["connections"]);
+    Clients clients;
+    const auto chargers = std::stoi(options["connections"]);
+    const auto connections = chargers + std::stoi(options["probes"]);
+    const auto begun = Clock::now();
     for (int number = 1; number <= connections; ++number) {
-        clients.push_back(std::make_unique<Client>(target, number, options["credentials"], script));
+        const bool probes = number > chargers;
+        clients.push_back(std::make_unique<Client>(target, number, options["credentials"],
+                                                   probes ? probe : script));
+        if (paced) {
+            const auto own_pace = probes ? pace / 10 : pace;
+            clients.back()->set_pace(own_pace, begun + own_pace * number / connections, probes);
+        }
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.ptr = clients.back().get();
         epoll_ctl(poll, EPOLL_CTL_ADD, clients.back()->descriptor(), &event);
     }
-    for (const auto& client : clients) client->ask();
+    for (const auto& client : clients) {
+        if (!paced) client->ask();
+    }
 
     const auto seconds = [&](const char* name) {
         return std::chrono::duration_cast<Clock::duration>(
@@ -379,10 +442,10 @@ int main(int count, char** arguments) {
     };
     auto open = clients.size();
     Totals warming;
-    run_until(Clock::now() + seconds("warmup"), poll, open, warming);
+    run_until(Clock::now() + seconds("warmup"), poll, clients, paced, open, warming);
     Totals totals;
     const auto begin = Clock::now();
-    run_until(begin + seconds("seconds"), poll, open, totals);
+    run_until(begin + seconds("seconds"), poll, clients, paced, open, totals);
     const auto elapsed = std::chrono::duration<double>(Clock::now() - begin).count();
     std::printf(
         "answers=%llu seconds=%.2f per_second=%.0f p50_us=%llu p99_us=%llu "

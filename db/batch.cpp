@@ -80,6 +80,12 @@ public:
         badges_.drop(key);
         badges_removed_.put(key, &row);
     }
+    void operator()(const StateSaved& row) { states_.put({row.kind, row.key}, &row); }
+    void operator()(const StateRemoved& row) {
+        states_.drop({row.kind, row.key});
+        states_removed_.put({row.kind, row.key}, &row);
+    }
+    void operator()(const SecurityEventReceived& row) { batch_.security_events.push_back(&row); }
 
     Batch take() && {
         for (const auto* row : std::move(charge_points_removed_).take()) {
@@ -94,6 +100,8 @@ public:
         batch_.stops = std::move(stops_).take();
         batch_.limit_answers = std::move(limit_answers_).take();
         batch_.badges_saved = std::move(badges_).take();
+        batch_.states_removed = std::move(states_removed_).take();
+        batch_.states_saved = std::move(states_).take();
         return std::move(batch_);
     }
 
@@ -107,10 +115,13 @@ private:
     LastOf<std::int64_t, LimitAnswered> limit_answers_;
     LastOf<std::string, BadgeSaved> badges_;
     LastOf<std::string, BadgeRemoved> badges_removed_;
+    LastOf<std::pair<std::string_view, std::string_view>, StateSaved> states_;
+    LastOf<std::pair<std::string_view, std::string_view>, StateRemoved> states_removed_;
 };
 
 std::size_t extra_bytes(const std::string& text) { return text.size(); }
 std::size_t extra_bytes(const std::optional<std::string>& text) { return text ? text->size() : 0; }
+std::size_t extra_bytes(const RawJson& json) { return json.text.size(); }
 std::size_t extra_bytes(const std::optional<std::vector<std::string>>& texts) {
     std::size_t out = 0;
     if (texts) {
@@ -135,9 +146,10 @@ std::size_t strings_in(const Row& row) {
 }
 
 constexpr std::array<std::string_view, std::variant_size_v<Record>> kind_names{
-    "ChargePointSaved",   "ChargePointRemoved", "ChargePointBooted", "ConnectorStatus",
-    "TransactionStarted", "TransactionStopped", "OrphanStop",        "MeterSample",
-    "LimitCommanded",     "LimitAnswered",      "BadgeSaved",        "BadgeRemoved"};
+    "ChargePointSaved",   "ChargePointRemoved", "ChargePointBooted",    "ConnectorStatus",
+    "TransactionStarted", "TransactionStopped", "OrphanStop",           "MeterSample",
+    "LimitCommanded",     "LimitAnswered",      "BadgeSaved",           "BadgeRemoved",
+    "StateSaved",         "StateRemoved",       "SecurityEventReceived"};
 
 }  // namespace
 

@@ -42,6 +42,9 @@ struct Batch {
     std::vector<const LimitAnswered*> limit_answers;
     std::vector<std::string_view> badges_removed;
     std::vector<const BadgeSaved*> badges_saved;
+    std::vector<const StateRemoved*> states_removed;  // before those saved
+    std::vector<const StateSaved*> states_saved;
+    std::vector<const SecurityEventReceived*> security_events;
 };
 
 Batch fold(std::span<const Unit> units);

@@ -70,14 +70,16 @@ std::vector<OpenTransaction> select_open(Transaction& transaction) {
 }
 
 std::vector<StoppedTransaction> select_recent(Transaction& transaction) {
-    // 1000: what a charger may add in 48 hours without being broken.
     const auto rows = transaction.exec(
         "SELECT " + transaction_columns() +
-        " FROM charge_point c CROSS JOIN LATERAL ("
-        "SELECT row_number() OVER (ORDER BY id DESC) AS age, n.* FROM ("
-        "SELECT * FROM transaction n WHERE n.charge_point = c.id AND n.stopped_at IS NOT NULL "
-        "ORDER BY n.id DESC LIMIT 1000) n) t "
-        "WHERE t.age <= 50 OR t.stop_received_at > now() - interval '48 hours' ORDER BY t.id");
+            " FROM charge_point c CROSS JOIN LATERAL ("
+            "SELECT row_number() OVER (ORDER BY id DESC) AS age, n.* FROM ("
+            "SELECT * FROM transaction n WHERE n.charge_point = c.id AND n.stopped_at IS NOT NULL "
+            "ORDER BY n.id DESC LIMIT $1) n) t "
+            "WHERE t.age <= $2 OR t.stop_received_at > now() - make_interval(hours => $3) "
+            "ORDER BY t.id",
+        Params{std::int64_t{recent_transactions_max}, std::int64_t{recent_transactions_min},
+               static_cast<std::int32_t>(recent_time.count())});
     std::vector<StoppedTransaction> out;
     for (const auto& row : rows) {
         if (auto stop = stop_of(row)) out.push_back({start_of(row), std::move(*stop)});
@@ -124,6 +126,18 @@ std::vector<KnownLimit> select_limits(Transaction& transaction) {
     return out;
 }
 
+std::vector<StateSaved> select_states(Transaction& transaction) {
+    const auto rows =
+        transaction.exec("SELECT kind, key, body::text FROM site_state ORDER BY kind, key");
+    std::vector<StateSaved> out;
+    for (const auto& row : rows) {
+        out.push_back({.kind = row[0].as<std::string>(),
+                       .key = row[1].as<std::string>(),
+                       .body = {row[2].as<std::string>()}});
+    }
+    return out;
+}
+
 std::int64_t next_of(Transaction& transaction, const char* sql) {
     return transaction.exec(sql)[0][0].as<std::int64_t>();
 }
@@ -145,6 +159,7 @@ SiteSnapshot load_site(const std::string& url, const std::string& spill_path) {
         site.recent_transactions = select_recent(transaction);
         site.limits = select_limits(transaction);
         site.tokens = select_tokens(transaction, false);
+        site.states = select_states(transaction);
         site.next_transaction_key =
             next_of(transaction,
                     "SELECT greatest((SELECT coalesce(max(id), 0) FROM transaction), "

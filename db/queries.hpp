@@ -15,6 +15,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include "db/error.hpp"
+#include "db/message_row.hpp"
 #include "db/rows.hpp"
 #include "db/token.hpp"
 
@@ -44,13 +45,13 @@ struct SiteSnapshot {
     std::vector<ChargePointBooted> boots;  // the last of each charge point
     std::vector<ConnectorStatus> connectors;
     std::vector<OpenTransaction> open_transactions;  // oldest first
-    // Of each known charge point its last 50, and those stopped in the last 48 hours: enough to
-    // know a repeated Start or Stop. Oldest first.
+    // Of each known charge point those that are kept at hand (db/rows.hpp). Oldest first.
     std::vector<StoppedTransaction> recent_transactions;
     // Of each EVSE the newest command and, before it, those back to the last accepted one, oldest
     // first: what the charger may obey is among them.
     std::vector<KnownLimit> limits;
-    std::vector<Token> tokens;  // those not revoked
+    std::vector<Token> tokens;       // those not revoked
+    std::vector<StateSaved> states;  // by kind and key
     TransactionKey next_transaction_key = 1;
     std::int64_t next_limit_sequence = 1;
     std::uint64_t journal_sequence = 0;  // for PostgresJournal::includes
@@ -92,6 +93,17 @@ struct MeterValuePage {
     std::optional<Timestamp> next;
 };
 
+struct SecurityEventRow {
+    std::int64_t id = 0;
+    SecurityEventReceived event;
+};
+
+// Newest first, in the order of receipt.
+struct SecurityEventPage {
+    std::vector<SecurityEventRow> items;
+    std::optional<std::int64_t> next;
+};
+
 struct ReadError {
     enum class Kind { busy, unavailable };
     Kind kind{};
@@ -120,6 +132,11 @@ public:
     // The samples of a transaction after `cursor`, `limit` (1 to 10000) or a few more.
     void meter_values(TransactionKey id, std::optional<Timestamp> cursor, int limit,
                       std::function<void(ReadResult<MeterValuePage>)> done);
+    // The security events of a charge point before `cursor`, at most `limit` (1 to 1000).
+    void security_events(std::string charge_point, std::optional<std::int64_t> cursor, int limit,
+                         std::function<void(ReadResult<SecurityEventPage>)> done);
+    // The message log, searched for about a second at most.
+    void messages(MessageFilter filter, std::function<void(ReadResult<MessagePage>)> done);
     // Nothing when the database answers and its schema is the one this program knows.
     void ping(std::function<void(std::optional<ReadError>)> done);
 

@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "db/message_store.hpp"
 #include "db/migrate.hpp"
 #include "db/queries.hpp"
 #include "db/select.hpp"
@@ -75,6 +76,31 @@ MeterValuePage read_meter_values(Transaction& transaction, TransactionKey id,
     }
     if (page.items.size() >= static_cast<std::size_t>(limit)) {
         page.next = page.items.back().measured_at;
+    }
+    return page;
+}
+
+SecurityEventPage read_security_events(Transaction& transaction, const std::string& charge_point,
+                                       const std::optional<std::int64_t>& cursor, int limit) {
+    limit = std::clamp(limit, 1, 1000);
+    const auto rows = transaction.exec(
+        "SELECT id, type, tech_info, " + milliseconds_of("at") + ", " +
+            milliseconds_of("received_at") +
+            " FROM security_event WHERE charge_point = $1 AND ($2::bigint IS NULL OR id < $2) "
+            "ORDER BY id DESC LIMIT $3",
+        Params{charge_point, cursor, limit + 1});
+    SecurityEventPage page;
+    for (const auto& row : rows) {
+        if (page.items.size() == static_cast<std::size_t>(limit)) {
+            page.next = page.items.back().id;
+            break;
+        }
+        page.items.push_back({.id = row[0].as<std::int64_t>(),
+                              .event = {.charge_point = charge_point,
+                                        .type = row[1].as<std::string>(),
+                                        .tech_info = optional_text_of(row[2]),
+                                        .at = time_of(row[3]),
+                                        .received_at = time_of(row[4])}});
     }
     return page;
 }
@@ -216,6 +242,23 @@ void Reader::meter_values(TransactionKey id, std::optional<Timestamp> cursor, in
     impl_->submit<MeterValuePage>(
         [id, cursor, limit](Transaction& transaction) {
             return read_meter_values(transaction, id, cursor, limit);
+        },
+        std::move(done));
+}
+
+void Reader::security_events(std::string charge_point, std::optional<std::int64_t> cursor,
+                             int limit, std::function<void(ReadResult<SecurityEventPage>)> done) {
+    impl_->submit<SecurityEventPage>(
+        [charge_point = std::move(charge_point), cursor, limit](Transaction& transaction) {
+            return read_security_events(transaction, charge_point, cursor, limit);
+        },
+        std::move(done));
+}
+
+void Reader::messages(MessageFilter filter, std::function<void(ReadResult<MessagePage>)> done) {
+    impl_->submit<MessagePage>(
+        [filter = std::move(filter)](Transaction& transaction) {
+            return read_messages(transaction, filter);
         },
         std::move(done));
 }

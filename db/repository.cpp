@@ -15,14 +15,18 @@ DELETE FROM charge_point c USING removed r WHERE c.id = r.id)";
 
 constexpr const char* save_charge_points = R"(
 INSERT INTO charge_point (id, state, label, location, password_hash, validation, assume_ocpp16,
-                          max_milliamps, phase_map)
+                          max_milliamps, phase_map, security_profile, serial_number, quirks,
+                          password_hash_previous)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                     $7::boolean[], $8::integer[], $9::text[])
+                     $7::boolean[], $8::integer[], $9::text[], $10::integer[], $11::text[],
+                     $12::text[], $13::text[])
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, label = excluded.label, location = excluded.location,
     password_hash = excluded.password_hash, validation = excluded.validation,
     assume_ocpp16 = excluded.assume_ocpp16, max_milliamps = excluded.max_milliamps,
-    phase_map = excluded.phase_map)";
+    phase_map = excluded.phase_map, security_profile = excluded.security_profile,
+    serial_number = excluded.serial_number, quirks = excluded.quirks,
+    password_hash_previous = excluded.password_hash_previous)";
 
 constexpr const char* save_boots = R"(
 INSERT INTO charge_point_boot (charge_point, vendor, model, serial_number, firmware_version, at)
@@ -117,6 +121,20 @@ ON CONFLICT (lower(id_tag)) DO UPDATE SET
     charge_points = excluded.charge_points, charge_mode = excluded.charge_mode,
     max_active_transactions = excluded.max_active_transactions)";
 
+constexpr const char* remove_states = R"(
+DELETE FROM site_state s USING unnest($1::text[], $2::text[]) AS r (kind, key)
+WHERE s.kind = r.kind AND s.key = r.key)";
+
+constexpr const char* save_states = R"(
+INSERT INTO site_state (kind, key, body)
+SELECT kind, key, body::json FROM unnest($1::text[], $2::text[], $3::text[]) AS r (kind, key, body)
+ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body, saved_at = excluded.saved_at)";
+
+constexpr const char* save_security_events = R"(
+INSERT INTO security_event (charge_point, type, tech_info, at, received_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
+ON CONFLICT (charge_point, (left(type, 255)), at, (md5(coalesce(tech_info, '')))) DO NOTHING)";
+
 // One array a column: each getter names the member (or makes the value) of one column.
 template <class Row, class... Column>
 Params columns(const std::vector<const Row*>& rows, const Column&... column) {
@@ -152,7 +170,8 @@ void write_charge_points(Transaction& transaction, const Batch& batch) {
     using Saved = ChargePointSaved;
     run(transaction, "save_charge_points", batch.charge_points_saved, &Saved::id, &Saved::state,
         &Saved::label, &Saved::location, &Saved::password_hash, &Saved::validation,
-        &Saved::assume_ocpp16, &Saved::max_milliamps, &Saved::phase_map);
+        &Saved::assume_ocpp16, &Saved::max_milliamps, &Saved::phase_map, &Saved::security_profile,
+        &Saved::serial_number, &Saved::quirks, &Saved::password_hash_previous);
     using Boot = ChargePointBooted;
     run(transaction, "save_boots", batch.boots, &Boot::id, &Boot::vendor, &Boot::model,
         &Boot::serial_number, &Boot::firmware_version, &Boot::at);
@@ -228,6 +247,16 @@ void write_badges(Transaction& transaction, const Batch& batch) {
         &Badge::charge_points, &Badge::charge_mode, &Badge::max_active_transactions);
 }
 
+void write_states(Transaction& transaction, const Batch& batch) {
+    run(transaction, "remove_states", batch.states_removed, &StateRemoved::kind,
+        &StateRemoved::key);
+    run(transaction, "save_states", batch.states_saved, &StateSaved::kind, &StateSaved::key,
+        [](const StateSaved& row) { return std::string_view{row.body.text}; });
+    using Event = SecurityEventReceived;
+    run(transaction, "save_security_events", batch.security_events, &Event::charge_point,
+        &Event::type, &Event::tech_info, &Event::at, &Event::received_at);
+}
+
 }  // namespace
 
 void prepare_writes(Connection& connection) {
@@ -244,6 +273,9 @@ void prepare_writes(Connection& connection) {
     connection.prepare("answer_limits", answer_limits);
     connection.prepare("remove_badges", remove_badges);
     connection.prepare("save_badges", save_badges);
+    connection.prepare("remove_states", remove_states);
+    connection.prepare("save_states", save_states);
+    connection.prepare("save_security_events", save_security_events);
     connection.prepare("move_position",
                        "UPDATE journal_position SET sequence = $2, transaction_id_max = "
                        "greatest(transaction_id_max, $3) WHERE sequence = $1");
@@ -259,6 +291,7 @@ void write(Transaction& transaction, std::span<const Unit> units) {
     write_samples(transaction, batch);
     write_limits(transaction, batch);
     write_badges(transaction, batch);
+    write_states(transaction, batch);
 }
 
 bool move_position(Transaction& transaction, std::uint64_t from, std::span<const Unit> units) {

@@ -2,6 +2,8 @@
 // appends them to the journal, the journal writes them to PostgreSQL or, as JSON, to the spill.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,12 +12,20 @@
 
 #include <boost/describe/class.hpp>
 
+#include "base/codec.hpp"
 #include "base/time.hpp"
 
 namespace busbar::db {
 
 // Our own identity of a transaction; the int32 that its charger knows is `transaction_id`.
 using TransactionKey = std::int64_t;
+
+// Of the stopped transactions of a charge point those are kept at hand by which a repeated Start or
+// Stop is known: the newest, and besides them those stopped within a time, up to what a charger can
+// add in it without being broken.
+inline constexpr std::size_t recent_transactions_min = 50;
+inline constexpr std::size_t recent_transactions_max = 1000;
+inline constexpr std::chrono::hours recent_time{48};
 
 // Settings of a charge point, as the operator left them. Replaces the row with the same id.
 struct ChargePointSaved {
@@ -28,10 +38,15 @@ struct ChargePointSaved {
     bool assume_ocpp16 = false;                // ruling R4
     std::int32_t max_milliamps = 32000;        // the charger's breaker, per phase
     std::string phase_map;                     // "RST" and its permutations, "L1", "L2" or "L3"
+    std::int32_t security_profile = 0;         // 0 to 3: the lowest it may connect with
+    std::optional<std::string> serial_number;  // as the operator knows it
+    std::optional<std::string> quirks;         // JSON: what differs from its model
+    std::optional<std::string> password_hash_previous;  // valid until the new one was used
 };
 BOOST_DESCRIBE_STRUCT(ChargePointSaved, (),
                       (id, state, label, location, password_hash, validation, assume_ocpp16,
-                       max_milliamps, phase_map))
+                       max_milliamps, phase_map, security_profile, serial_number, quirks,
+                       password_hash_previous))
 
 // Its transactions stay.
 struct ChargePointRemoved {
@@ -180,9 +195,37 @@ struct BadgeRemoved {
 };
 BOOST_DESCRIBE_STRUCT(BadgeRemoved, (), (id_tag))
 
+// State that is loaded at the start and otherwise only lives in memory ("reservation", "operation",
+// "local_list" ...). Replaces the row of the same kind and key. Kind and key together at most 2,000
+// bytes, the body valid JSON: PostgreSQL refuses anything else.
+struct StateSaved {
+    std::string kind;
+    std::string key;
+    RawJson body;
+};
+BOOST_DESCRIBE_STRUCT(StateSaved, (), (kind, key, body))
+
+struct StateRemoved {
+    std::string kind;
+    std::string key;
+};
+BOOST_DESCRIBE_STRUCT(StateRemoved, (), (kind, key))
+
+// A SecurityEventNotification. (charge point, type, at, tech_info) is unique: repeats write
+// nothing.
+struct SecurityEventReceived {
+    std::string charge_point;
+    std::string type;
+    std::optional<std::string> tech_info;
+    Timestamp at;  // as the charger says
+    Timestamp received_at;
+};
+BOOST_DESCRIBE_STRUCT(SecurityEventReceived, (), (charge_point, type, tech_info, at, received_at))
+
 // The order is part of the spill's format: add kinds at the end.
 using Record = std::variant<ChargePointSaved, ChargePointRemoved, ChargePointBooted,
                             ConnectorStatus, TransactionStarted, TransactionStopped, OrphanStop,
-                            MeterSample, LimitCommanded, LimitAnswered, BadgeSaved, BadgeRemoved>;
+                            MeterSample, LimitCommanded, LimitAnswered, BadgeSaved, BadgeRemoved,
+                            StateSaved, StateRemoved, SecurityEventReceived>;
 
 }  // namespace busbar::db

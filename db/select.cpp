@@ -45,7 +45,8 @@ std::vector<BadgeSaved> select_badges(Transaction& transaction,
 std::vector<ChargePointSaved> select_charge_points(Transaction& transaction) {
     const auto rows = transaction.exec(
         "SELECT id, state, label, location, password_hash, validation, assume_ocpp16, "
-        "max_milliamps, phase_map FROM charge_point ORDER BY id");
+        "max_milliamps, phase_map, security_profile, serial_number, quirks, "
+        "password_hash_previous FROM charge_point ORDER BY id");
     std::vector<ChargePointSaved> out;
     for (const auto& row : rows) {
         out.push_back({.id = row[0].as<std::string>(),
@@ -56,7 +57,11 @@ std::vector<ChargePointSaved> select_charge_points(Transaction& transaction) {
                        .validation = row[5].as<std::string>(),
                        .assume_ocpp16 = row[6].as<bool>(),
                        .max_milliamps = row[7].as<std::int32_t>(),
-                       .phase_map = row[8].as<std::string>()});
+                       .phase_map = row[8].as<std::string>(),
+                       .security_profile = row[9].as<std::int32_t>(),
+                       .serial_number = optional_text_of(row[10]),
+                       .quirks = optional_text_of(row[11]),
+                       .password_hash_previous = optional_text_of(row[12])});
     }
     return out;
 }

@@ -33,6 +33,7 @@ Output Engine::step(const Inputs& inputs, Now now) {
     output.commands = state.make_commands(now);
     output.nodes.push_back(state.node_status(now.mono));
     output.next_step = state.next_step(now.mono);
+    output.overloaded = state.overload(now.mono);
     return output;
 }
 
@@ -107,10 +108,37 @@ void Engine::transaction_ended(std::string_view evse, Now) {
     of.input.charging = false;
 }
 
-void Engine::restore(std::string_view evse, Amps limit, Now now) {
-    Tracked& of = state_->evses[std::string{evse}];
-    if (of.input.id.empty()) of.input.id = evse;
-    of.books.restore(limit, now.mono + state_->settings.lease + lease_grace);
+void Engine::reconnected(std::string_view evse, Now) {
+    const auto found = state_->evses.find(evse);
+    if (found == state_->evses.end()) return;
+    Tracked& of = found->second;
+    of.books.on_disconnected();
+    of.suspect = of.suspect || of.in_flight.has_value();
+    of.in_flight.reset();
+    of.renew_now = of.commanded.has_value();
+}
+
+void Engine::lost(std::string_view evse, Now now) {
+    const auto found = state_->evses.find(evse);
+    if (found == state_->evses.end() || !found->second.input.charging) return;
+    Tracked& of = found->second;
+    const Amps most = of.input.hardware_max;
+    of.books.on_disconnected();
+    of.in_flight.reset();
+    of.books.restore(most, most, now.mono + state_->settings.lease + lease_grace);
+    of.commanded = most;
+    of.commanded_at = of.limit_changed_at = now.mono;
+    of.renew_now = true;
+}
+
+void Engine::safe_lost(std::string_view evse) {
+    const auto found = state_->evses.find(evse);
+    if (found != state_->evses.end()) found->second.safe_current = SafeCurrent{};
+}
+
+void Engine::restore(std::string_view evse, Amps limit, Now now, Amps safe) {
+    Tracked& of = state_->tracked(evse);
+    of.books.restore(limit, safe, now.mono + state_->settings.lease + lease_grace);
     of.commanded = limit;
     of.commanded_at = of.limit_changed_at = now.mono;
     of.paused = limit == Amps{};
@@ -136,6 +164,32 @@ void Engine::set_next_sequence(std::uint64_t sequence) {
 Amps Engine::safe(std::string_view evse) const {
     const auto found = state_->evses.find(evse);
     return found == state_->evses.end() ? Amps{} : found->second.safe;
+}
+
+std::uint64_t Engine::safe_sent(std::string_view evse, Amps safe) {
+    const std::uint64_t number = state_->next_safe_number++;
+    state_->tracked(evse).safe_current.on_sent(number, safe);
+    return number;
+}
+
+void Engine::safe_accepted(std::string_view evse, std::uint64_t number) {
+    const auto found = state_->evses.find(evse);
+    if (found != state_->evses.end()) found->second.safe_current.on_accepted(number);
+}
+
+void Engine::safe_refused(std::string_view evse, std::uint64_t number) {
+    const auto found = state_->evses.find(evse);
+    if (found != state_->evses.end()) found->second.safe_current.on_refused(number);
+}
+
+void Engine::restore_safe(std::string_view evse, Amps safe) {
+    state_->tracked(evse).safe_current.restore(safe);
+}
+
+std::optional<Amps> Engine::safe_held(std::string_view evse) const {
+    const auto found = state_->evses.find(evse);
+    if (found == state_->evses.end() || !found->second.safe_current.known()) return std::nullopt;
+    return found->second.safe_current.most();
 }
 
 std::vector<EvseStatus> Engine::status(Now now) const {

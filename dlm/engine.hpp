@@ -46,6 +46,16 @@ struct EvseInput {
     bool charging = false;     // a transaction is running: wants current
     bool controllable = true;  // false: refuses profiles, counted at hardware_max while charging
     bool reachable = false;    // connected and answering
+    // It just connected or booted and may not listen yet: until it is set up it is told nothing
+    // that can wait.
+    bool being_set_up = false;
+    // false: it cannot be held below its minimum, so that it is admitted before those that can.
+    bool may_pause = true;
+    // It may fall back to this as well as to its safe current: profiles that others gave it.
+    Amps also_held;
+    // Raises are at least this far apart, in time and in current; lowerings never wait.
+    std::chrono::seconds raise_pause{5};
+    Amps raise_min{500};
     std::optional<Phases> in_use;       // grid phases the car uses, once known
     std::optional<PhaseAmps> measured;  // the charger's own meter values, grid phases
     Instant measured_at{};
@@ -63,6 +73,8 @@ struct MeterInput {
 struct Inputs {
     std::optional<MeterInput> meter;
     std::vector<EvseInput> evses;
+    // Nothing can be made durable: no raises and no renewals until something can.
+    bool lowerings_only = false;
 };
 
 // lowering: below what the charger may hold, goes to the wire at once. raise: above it, made
@@ -114,6 +126,8 @@ struct Output {
     Plan plan;                      // EVSEs that charge or are reserved
     std::vector<NodeStatus> nodes;
     std::optional<Instant> next_step;  // call step() again not later than this
+    // Too much is drawn on these phases; while the meter is not fresh: too much may be drawn.
+    Phases overloaded{};
 };
 
 // All state of the control loop.
@@ -142,17 +156,40 @@ public:
     // The limit has gone together with its transaction.
     void transaction_ended(std::string_view evse, Now now);
 
-    // At start: the last durable limit, booked until now + lease + 5 s.
-    void restore(std::string_view evse, Amps limit, Now now);
+    // Its charger connected anew or booted, however quickly. It may have lost the leased limit and
+    // may hold it still: the limit stays booked, and is sent again once the charger is set up.
+    void reconnected(std::string_view evse, Now now);
+
+    // What its charger was told may be gone, so that nothing holds it back: a charging EVSE is
+    // booked at its hardware maximum until it accepts a limit, and is sent one in the next step.
+    void lost(std::string_view evse, Now now);
+    // The same for its safe current.
+    void safe_lost(std::string_view evse);
+
+    // At start: the last durable limit, booked until now + lease + 5 s; then `safe`, which ended
+    // it.
+    void restore(std::string_view evse, Amps limit, Now now, Amps safe = {});
     // Forgets an EVSE that no longer exists.
     void remove(std::string_view evse);
     // The next command gets this sequence number or a higher one.
     void set_next_sequence(std::uint64_t sequence);
 
-    // The current this EVSE must fall back to by itself (TxDefaultProfile, end of a lease): one
-    // plan in which all safe currents together fit beside reserve_blind. 0 for unknown EVSEs. It is
-    // recomputed in step() when EVSEs or settings change.
+    // The current this EVSE is to fall back to by itself (TxDefaultProfile, end of a lease): one
+    // plan in which all safe currents together fit beside reserve_blind. A raise shows here only
+    // once there is room for it beside all that chargers may still hold of an older plan. 0 for
+    // unknown EVSEs. It is looked at anew in step().
     Amps safe(std::string_view evse) const;
+    // The profile with this safe current goes out: it counts from now on. Returns the number to
+    // name it by below.
+    std::uint64_t safe_sent(std::string_view evse, Amps safe);
+    // The charger took it: older safe currents no longer count.
+    void safe_accepted(std::string_view evse, std::uint64_t number);
+    // The charger refused it, or it was dropped before any byte of it was sent.
+    void safe_refused(std::string_view evse, std::uint64_t number);
+    // At start: the most its charger may hold of what it accepted before.
+    void restore_safe(std::string_view evse, Amps safe);
+    // The highest safe current its charger may hold; nothing if it never accepted one.
+    std::optional<Amps> safe_held(std::string_view evse) const;
 
     // All EVSEs in the order of their ids, as of the last step.
     std::vector<EvseStatus> status(Now now) const;

@@ -22,12 +22,17 @@ Amps rounded_down(Amps amps) {
     return Amps{amps.milliamps / rule::step.milliamps * rule::step.milliamps};
 }
 
-// At most 3 A up; never leaving a rest so small that the dead-band would swallow it.
-Amps ramp(Amps from, Amps target) {
+// At most `step` up; never leaving a rest so small that the dead-band would swallow it.
+Amps ramp(Amps from, Amps target, Amps step, Amps deadband) {
     const Amps distance = target - from;
-    if (distance <= rule::raise_step) return target;
-    if (distance < rule::raise_step + rule::deadband) return target - rule::deadband;
-    return from + rule::raise_step;
+    if (distance <= step) return target;
+    if (distance < step + deadband) return std::max(from, target - deadband);
+    return from + step;
+}
+
+// 3 A in 5 s, also for those that are told less often.
+Amps raise_step(std::chrono::seconds pause) {
+    return Amps{static_cast<std::int32_t>(rule::raise_step.milliamps * pause / rule::raise_pause)};
 }
 
 }  // namespace
@@ -82,18 +87,23 @@ std::optional<Amps> Engine::State::retry(const Tracked& evse, bool urgent, Insta
     const EvseInput& input = evse.input;
     if (!evse.suspect || evse.in_flight || evse.blocked_until > now) return std::nullopt;
     if (!input.charging || !input.controllable || !input.reachable) return std::nullopt;
+    if (input.being_set_up && !urgent) return std::nullopt;
     const Amps held = worst_case(evse, now);
     Amps limit = std::min(evse.commanded.value_or(input.minimum), held);
     if (urgent) limit = std::min(limit, input.minimum);
-    return limit < input.minimum ? Amps{} : limit;
+    if (limit >= input.minimum) return limit;
+    return input.may_pause ? Amps{} : std::min(input.minimum, input.hardware_max);
 }
 
 std::optional<Amps> Engine::State::raise(const Tracked& evse, const PerPhase<std::int64_t>& claims,
                                          Instant now) const {
     if (!evse.planned || evse.in_flight || evse.renew_now) return std::nullopt;
+    if (evse.input.being_set_up) return std::nullopt;
     const Amps current = evse.commanded.value_or(Amps{});
     if (evse.allocated <= current) return std::nullopt;
-    if (evse.raised_at + rule::raise_pause > now) return std::nullopt;
+    const std::chrono::seconds pause = std::max(rule::raise_pause, evse.input.raise_pause);
+    const Amps deadband = std::max(rule::deadband, evse.input.raise_min);
+    if (evse.raised_at + pause > now) return std::nullopt;
     std::int64_t room = std::numeric_limits<std::int32_t>::max();
     const Phases used = phases(evse);
     for (std::size_t p = 0; p < claims.size(); ++p) {
@@ -102,13 +112,14 @@ std::optional<Amps> Engine::State::raise(const Tracked& evse, const PerPhase<std
     if (room < 0) return std::nullopt;
     const std::int64_t most = worst_case(evse, now).milliamps + room;
     const bool starting = current == Amps{};
-    Amps next = starting ? evse.input.minimum : ramp(current, evse.allocated);
+    Amps next =
+        starting ? evse.input.minimum : ramp(current, evse.allocated, raise_step(pause), deadband);
     if (most < next.milliamps) next = rounded_down(Amps{static_cast<std::int32_t>(most)});
     if (starting) {
         if (next < evse.input.minimum) return std::nullopt;
         return next;
     }
-    const bool small = next - current < rule::deadband;
+    const bool small = next - current < deadband;
     const bool long_ago = evse.commanded_at + rule::small_change_pause <= now;
     if (next <= current || (small && !long_ago)) return std::nullopt;
     return next;
@@ -129,6 +140,7 @@ Instant Engine::State::renewal_due(const Tracked& evse) const {
 
 std::optional<Amps> Engine::State::renewal(const Tracked& evse, Instant now) const {
     if (!evse.planned || !evse.commanded || evse.in_flight) return std::nullopt;
+    if (evse.input.being_set_up) return std::nullopt;
     if (!evse.renew_now && renewal_due(evse) > now) return std::nullopt;
     return std::min(*evse.commanded, evse.allocated);
 }
@@ -175,6 +187,8 @@ std::vector<Command> Engine::State::make_commands(Now now) {
     std::vector<Command> commands;
     std::vector<Command> later;
     const auto send = [&](Tracked& evse, Amps limit) {
+        const Amps before = evse.commanded.value_or(worst_case(evse, now.mono));
+        if (lowerings_only && limit >= before) return;
         Command command = book(evse, limit, now.mono);
         const bool is_lowering = command.kind == CommandKind::lowering;
         (is_lowering ? commands : later).push_back(std::move(command));
@@ -190,7 +204,7 @@ std::vector<Command> Engine::State::make_commands(Now now) {
         }
     }
     // A raise counts as soon as it is sent, so each one sees the claims of those before it.
-    if (may_raise(now.mono)) {
+    if (!lowerings_only && may_raise(now.mono)) {
         PerPhase<std::int64_t> claims = claimed(now.mono);
         for (Tracked* evse : admission_order) {
             const auto limit = raise(*evse, claims, now.mono);
@@ -240,7 +254,7 @@ std::optional<Instant> Engine::State::next_step(Instant now) const {
         if (!evse.planned || !evse.commanded) continue;
         consider(renewal_due(evse));
         if (evse.allocated <= *evse.commanded) continue;
-        consider(evse.raised_at + rule::raise_pause);
+        consider(evse.raised_at + std::max(rule::raise_pause, evse.input.raise_pause));
         consider(evse.commanded_at + rule::small_change_pause);
     }
     return next;

@@ -7,6 +7,7 @@ namespace busbar::dlm {
 
 void Engine::State::take(const Inputs& inputs, Now now) {
     if (!started_at) started_at = now.mono;
+    lowerings_only = inputs.lowerings_only;
     if (inputs.meter && (!meter || inputs.meter->at > meter->at)) meter = inputs.meter;
     for (auto& [id, evse] : evses) evse.present = false;
     for (const EvseInput& input : inputs.evses) take_one(input, now);
@@ -18,6 +19,12 @@ void Engine::State::take(const Inputs& inputs, Now now) {
             evse.limit_changed_at = now.mono;
         }
     }
+}
+
+Tracked& Engine::State::tracked(std::string_view id) {
+    Tracked& evse = evses[std::string{id}];
+    if (evse.input.id.empty()) evse.input.id = id;
+    return evse;
 }
 
 void Engine::State::lose(Tracked& evse) {
@@ -55,66 +62,109 @@ void Engine::State::update_safe_plan() {
     members.reserve(evses.size());
     for (const auto& [id, evse] : evses) {
         members.push_back({id, evse.input.wired, evse.input.minimum, evse.input.hardware_max,
-                           evse.input.class_id, evse.input.controllable});
+                           evse.input.class_id, evse.input.controllable, evse.input.may_pause});
     }
-    if (safe_plan_valid && members == safe_members) return;
     Node blind = empty_node();
     blind.background = settings.reserve_blind;
-    const std::vector<Amps> currents = safe_plan(blind, members);
-    std::size_t i = 0;
-    for (auto& [id, evse] : evses) {
-        evse.safe = currents[i++];
-        evse.books.set_safe(evse.safe);
+    if (!safe_plan_valid || members != safe_members) {
+        const std::vector<Amps> currents = safe_plan(blind, members);
+        std::size_t i = 0;
+        for (auto& [id, evse] : evses) evse.safe_target = currents[i++];
+        safe_members = std::move(members);
+        safe_plan_valid = true;
     }
-    safe_members = std::move(members);
-    safe_plan_valid = true;
+    grant_safe_currents(dlm::capacity(blind));
+}
+
+// A plan is reached by lowerings first. What a charger may still hold of an older plan counts until
+// it has accepted the new one, and a raise is let out only into what is free beside all that.
+void Engine::State::grant_safe_currents(const PhaseAmps& room) {
+    PerPhase<std::int64_t> claims{};
+    const auto claim = [&](const Tracked& evse, Amps amps) {
+        for (std::size_t p = 0; p < claims.size(); ++p) {
+            if (evse.input.wired[p]) claims[p] += amps.milliamps;
+        }
+    };
+    const auto fits = [&](const Tracked& evse, Amps more) {
+        for (std::size_t p = 0; p < claims.size(); ++p) {
+            if (evse.input.wired[p] && claims[p] + more.milliamps > room[p].milliamps) return false;
+        }
+        return true;
+    };
+    const auto held = [](const Tracked& evse) {
+        return std::max({evse.safe_current.most(), evse.books.after_lease(), evse.input.also_held});
+    };
+    for (auto& [id, evse] : evses) {
+        claim(evse, evse.input.controllable ? held(evse) : evse.input.hardware_max);
+        if (evse.safe_target <= held(evse)) evse.safe = evse.safe_target;
+    }
+    // Raises that were let out before may be on their way: they come first.
+    for (const bool was_granted : {true, false}) {
+        for (auto& [id, evse] : evses) {
+            const Amps before = held(evse);
+            if (evse.safe_target <= before) continue;
+            if ((evse.safe == evse.safe_target) != was_granted) continue;
+            const Amps more = evse.safe_target - before;
+            evse.safe = fits(evse, more) ? evse.safe_target : before;
+            if (evse.safe > before) claim(evse, more);
+        }
+    }
+    for (auto& [id, evse] : evses) {
+        evse.books.set_safe(std::max({evse.safe, evse.safe_current.most(), evse.input.also_held}));
+    }
 }
 
 void Engine::State::observe(Now now) {
-    const MeterState state = meter_state(now.mono);
-    if (state != MeterState::fresh) {
+    if (meter_state(now.mono) != MeterState::fresh) {
         // Without a sample nothing can be said about overload.
         overloaded = {};
         above_margin_since.reset();
-        // Cars that followed meanwhile must not count as falling still when the meter is back.
-        for (auto& [id, evse] : evses) {
-            if (evse.limit_changed_at + rule::followed_after > now.mono) continue;
-            evse.observed_high = worst_case(evse, now.mono);
-            evse.observed_phases = phases(evse);
-        }
+        observer.note(contributions(now.mono), now.mono);
         return;
     }
     judge_overload(now);
-    std::vector<Contribution> contributions = std::exchange(removed, {});
+    observer.update(meter->current, meter->at, contributions(now.mono), overloaded,
+                    settings.reserve_blind, now.mono);
+}
+
+// The safe current is claimed beside a leased limit, for the day that the limit is gone. To take it
+// for drawn before would hide as much of the building.
+Amps Engine::State::attributed(const Tracked& evse, Instant now) const {
+    const Amps most = worst_case(evse, now);
+    if (evse.input.charging && !evse.input.controllable) return most;
+    return std::min(most, evse.books.leased(now).value_or(most));
+}
+
+std::vector<Contribution> Engine::State::contributions(Instant now) {
+    std::vector<Contribution> result = std::exchange(removed, {});
     for (auto& [id, evse] : evses) {
         Contribution seen;
         seen.phases = phases(evse);
-        seen.high = worst_case(evse, now.mono);
+        seen.high = attributed(evse, now);
         seen.previous_high = evse.observed_high;
         if (seen.phases != evse.observed_phases) {
             Contribution old;
             old.phases = evse.observed_phases;
             old.previous_high = evse.observed_high;
             old.settled = true;
-            contributions.push_back(old);
+            result.push_back(old);
             seen.previous_high = Amps{};
         }
         const EvseInput& input = evse.input;
-        if (input.measured && now.mono - input.measured_at <= rule::measurement_age_max) {
+        if (input.measured && now - input.measured_at <= rule::measurement_age_max) {
             seen.measured = input.measured;
             seen.settled = input.measured_at >= evse.limit_changed_at + settling_time;
             seen.draw_known = input.measured_at >= evse.raised_at + settling_time;
         }
         seen.settled = seen.settled || seen.high == Amps{};
         // What a reservation leaves unused is not lent: nobody could take it back.
-        seen.silent = !seen.measured && is_member(evse, now.mono) &&
-                      evse.limit_changed_at + rule::silent_after <= now.mono;
+        seen.silent = !seen.measured && is_member(evse, now) &&
+                      evse.limit_changed_at + rule::silent_after <= now;
         evse.observed_high = seen.high;
         evse.observed_phases = seen.phases;
-        contributions.push_back(seen);
+        result.push_back(seen);
     }
-    observer.update(meter->current, meter->at, contributions, overloaded, settings.reserve_blind,
-                    now.mono);
+    return result;
 }
 
 // A phase is overloaded at once above the derated limit, and after a while above the margin.

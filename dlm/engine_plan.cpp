@@ -65,7 +65,7 @@ Amps Engine::State::worst_case(const Tracked& evse, Instant now) const {
     if (input.charging) return input.controllable ? booked : std::max(booked, input.hardware_max);
     if (evse.books.has_lease(now)) return booked;
     // A charger that is cut off may begin on its own. With a meter that shows, without it does not.
-    if (!settings.metered && !input.reachable) return evse.safe;
+    if (!settings.metered && !input.reachable) return evse.books.worst_case(now);
     return Amps{};
 }
 
@@ -123,6 +123,7 @@ Plan Engine::State::make_plan(Now now) {
     }
     std::stable_sort(admission_order.begin(), admission_order.end(),
                      [](const Tracked* a, const Tracked* b) {
+                         if (a->input.may_pause != b->input.may_pause) return b->input.may_pause;
                          if (a->input.class_id != b->input.class_id) {
                              return a->input.class_id > b->input.class_id;
                          }
@@ -150,6 +151,10 @@ void Engine::State::take_allocation(Tracked& evse, const Allocation& allocation,
     evse.reason = meter_reason(allocation.reason, now);
     if (!evse.planned) {
         if (!evse.input.controllable) evse.reason.code = "charger_not_controllable";
+        return;
+    }
+    if (allocation.amps == Amps{} && !evse.input.may_pause) {
+        evse.allocated = std::min(evse.input.minimum, evse.input.hardware_max);
         return;
     }
     if (allocation.amps == Amps{}) {
@@ -190,6 +195,16 @@ Reason Engine::State::meter_reason(const Reason& reason, Instant now) const {
             parameter.name == "available") {
             result.params.push_back(parameter);
         }
+    }
+    return result;
+}
+
+Phases Engine::State::overload(Instant now) const {
+    if (meter_state(now) == MeterState::fresh) return overloaded;
+    Phases result{};
+    const PerPhase<std::int64_t> claims = claimed(now);
+    for (std::size_t p = 0; p < claims.size(); ++p) {
+        result[p] = claims[p] > 0 && claims[p] > (capacity[p] + rule::deadband).milliamps;
     }
     return result;
 }

@@ -12,6 +12,7 @@
 #include "dlm/demand.hpp"
 #include "dlm/engine.hpp"
 #include "dlm/observer.hpp"
+#include "dlm/safe_current.hpp"
 #include "dlm/safe_plan.hpp"
 #include "dlm/worst_case.hpp"
 
@@ -34,7 +35,6 @@ inline constexpr seconds retry_refused_lowering{10};
 inline constexpr seconds retry_refused_raise{60};
 inline constexpr seconds measurement_age_max{90};
 inline constexpr seconds silent_after{30};
-inline constexpr seconds followed_after{12};  // a car has followed its limit by then
 inline constexpr Amps raise_step = 3_A;
 inline constexpr Amps deadband{500};
 inline constexpr Amps resume_reserve = 1_A;
@@ -56,7 +56,9 @@ struct Tracked {
     bool present = false;  // in the newest inputs
     WorstCase books;
     Demand demand;
-    Amps safe;
+    SafeCurrent safe_current;  // what the charger may hold of it
+    Amps safe_target;          // by the safe plan
+    Amps safe;                 // as far as it may be sent now: what commands and profiles say
 
     std::optional<InFlight> in_flight;
     std::optional<Amps> commanded;  // last limit sent and not refused, while its lease runs
@@ -84,6 +86,8 @@ struct Engine::State {
     void observe(Now now);
     void update_safe_plan();
     void update_demand(Now now);
+    // Made on first sight.
+    Tracked& tracked(std::string_view id);
 
     // --- engine_plan.cpp
     Plan make_plan(Now now);
@@ -96,6 +100,8 @@ struct Engine::State {
     // Sum of all worst cases per phase, in mA.
     PerPhase<std::int64_t> claimed(Instant now) const;
     NodeStatus node_status(Instant now) const;
+    // The phases that carry too much, or might where no meter tells.
+    Phases overload(Instant now) const;
 
     // --- engine_commands.cpp
     std::vector<Command> make_commands(Now now);
@@ -106,6 +112,8 @@ struct Engine::State {
     std::vector<SafeMember> safe_members;  // what the safe plan was made from
     bool safe_plan_valid = false;
     std::uint64_t next_sequence = 1;
+    std::uint64_t next_safe_number = 1;
+    bool lowerings_only = false;
 
     Observer observer;
     std::optional<MeterInput> meter;  // the newest sample ever
@@ -124,7 +132,12 @@ struct Engine::State {
 private:
     void take_one(const EvseInput& input, Now now);
     void lose(Tracked& evse);
+    void grant_safe_currents(const PhaseAmps& room);
     void judge_overload(Now now);
+    // What the observer must know of all EVSEs, and what has changed since it was last told.
+    std::vector<Contribution> contributions(Instant now);
+    // The most an EVSE draws now, for telling it from the building.
+    Amps attributed(const Tracked& evse, Instant now) const;
     Evse problem_evse(const Tracked& evse, Instant now) const;
     void take_allocation(Tracked& evse, const Allocation& allocation, Instant now);
     Reason meter_reason(const Reason& reason, Instant now) const;

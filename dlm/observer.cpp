@@ -111,6 +111,10 @@ void Observer::update(const PhaseAmps& metered, Instant sampled_at,
     last_update_ = now;
 }
 
+void Observer::note(std::span<const Contribution> evses, Instant now) {
+    for (std::size_t p = 0; p < phases_.size(); ++p) phases_[p].take_changes(p, evses, now);
+}
+
 void Observer::estimate(PhaseState& phase, Amps metered, const Sum& evses, bool overloaded,
                         Amps first_guess, Instant now) {
     const Amps pending = phase.pending();

@@ -16,7 +16,7 @@ namespace busbar::dlm {
 // One EVSE below the meter.
 struct Contribution {
     Phases phases = three_phases;
-    Amps high;                          // the most it may draw now
+    Amps high;                          // the most it may draw now by what it was told
     Amps previous_high;                 // the same at the last update
     std::optional<PhaseAmps> measured;  // by its charger, if recent
     bool settled = false;     // measured shows the present limit, or nothing is drawn for certain
@@ -31,6 +31,10 @@ public:
     // are known to draw. `first_guess` is used when nothing is known yet.
     void update(const PhaseAmps& metered, Instant sampled_at, std::span<const Contribution> evses,
                 const Phases& overloaded, const PhaseAmps& first_guess, Instant now);
+
+    // The same while no sample can be trusted: what limits do is noted at its time, so that it is
+    // over when the meter is back. The estimate stays.
+    void note(std::span<const Contribution> evses, Instant now);
 
     // The load to plan with: the highest estimate of the last 20 s, so that short dips do not pump.
     // Nothing before the first update.

@@ -18,10 +18,12 @@ struct SafeMember {
     Amps hardware_max = 32_A;
     int class_id = 0;
     bool controllable = true;  // false: always counted at hardware_max
+    bool may_pause = true;     // false: comes before those that can be told 0 A
     friend bool operator==(const SafeMember&, const SafeMember&) = default;
 };
 
-// Safe currents in the order of `members`: the minimum or 0; 0 for those that take no limits.
+// Safe currents in the order of `members`: all they can draw if that fits for all together,
+// otherwise the minimum or 0; 0 for those that take no limits.
 // `node` has the blind reserve as its background.
 std::vector<Amps> safe_plan(const Node& node, const std::vector<SafeMember>& members);
 

@@ -49,8 +49,8 @@ void WorstCase::on_disconnected() {
     for (Entry& entry : entries_) entry.connected = false;
 }
 
-void WorstCase::restore(Amps limit, Instant until) {
-    entries_.insert(entries_.begin(), {0, limit, safe_, until, false, false});
+void WorstCase::restore(Amps limit, Amps safe, Instant until) {
+    entries_.insert(entries_.begin(), {0, limit, safe, until, false, false});
 }
 
 void WorstCase::clear() {
@@ -59,9 +59,8 @@ void WorstCase::clear() {
 }
 
 Amps WorstCase::worst_case(Instant now) const {
-    Amps most = std::max(safe_, tail_);
+    Amps most = std::max(safe_, after_lease());
     for (const Entry& entry : entries_) {
-        most = std::max(most, entry.safe);
         if (now < entry.until) most = std::max(most, entry.limit);
     }
     return most;
@@ -72,9 +71,26 @@ Amps WorstCase::worst_case_connected(Instant now) const {
     bool certain = false;
     for (const Entry& entry : entries_) {
         if (now < entry.until) most = std::max(most, entry.limit);
-        certain = certain || (entry.acknowledged && now < entry.until - 2 * lease_grace);
+        certain = certain ||
+                  (entry.acknowledged && entry.connected && now < entry.until - 2 * lease_grace);
     }
     return certain ? most : worst_case(now);
+}
+
+std::optional<Amps> WorstCase::leased(Instant now) const {
+    Amps most;
+    bool certain = false;
+    for (const Entry& entry : entries_) {
+        if (now < entry.until) most = std::max(most, entry.limit);
+        certain = certain || (entry.acknowledged && now < entry.until - 2 * lease_grace);
+    }
+    return certain ? std::optional{most} : std::nullopt;
+}
+
+Amps WorstCase::after_lease() const {
+    Amps most = tail_;
+    for (const Entry& entry : entries_) most = std::max(most, entry.safe);
+    return most;
 }
 
 bool WorstCase::has_lease(Instant now) const {

@@ -33,8 +33,9 @@ public:
     // The connection is gone. What was sent may have arrived: it stays booked, and can no longer be
     // refused.
     void on_disconnected();
-    // After a restart: the last durable limit, without knowing what became of it.
-    void restore(Amps limit, Instant until);
+    // After a restart: the last durable limit, without knowing what became of it, and what follows
+    // it.
+    void restore(Amps limit, Amps safe, Instant until);
     // The transaction ended, and every limit with it.
     void clear();
 
@@ -42,8 +43,14 @@ public:
     Amps worst_case(Instant now) const;
     // The same for a charger that is connected and answers: as long as the lease of an acknowledged
     // limit certainly runs, the safe current is not in force. Lower than worst_case() only for
-    // chargers paused at 0 A.
+    // chargers paused at 0 A. One that connected anew or booted since may have lost its limit.
     Amps worst_case_connected(Instant now) const;
+    // The most under limits alone while the lease of an acknowledged one certainly runs, whatever
+    // became of the connection: what a charger draws that kept what it was told. Nothing if there
+    // is no such limit.
+    std::optional<Amps> leased(Instant now) const;
+    // What the charger may draw once its leased limits have ended: 0 if it was sent none.
+    Amps after_lease() const;
     // True while a leased limit may be in force.
     bool has_lease(Instant now) const;
     // The newest acknowledged limit while its lease runs.

@@ -5,18 +5,24 @@
 
 #include <spdlog/spdlog.h>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
 #include "base/text.hpp"
-#include "net/encoding.hpp"
+#include "net/byte_range.hpp"
+#include "net/http_response.hpp"
+#include "net/upload.hpp"
 
 namespace busbar::net {
 namespace {
@@ -24,38 +30,16 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using asio::ip::tcp;
 using boost::system::error_code;
-using Stream = beast::basic_stream<tcp, asio::io_context::executor_type>;
+using Stream = beast::basic_stream<asio::ip::tcp, asio::io_context::executor_type>;
 
 // How long, and for how much, a peer that was refused in the middle of its request is read on, so
 // that the answer is not lost to a reset.
 constexpr std::chrono::seconds linger_timeout{2};
 constexpr std::size_t linger_bytes_max = std::size_t{4} * 1024 * 1024;
 constexpr std::size_t first_read = std::size_t{4} * 1024;
-
-std::string_view reason_of(int status) {
-    const auto known = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
-    return {known.data(), known.size()};
-}
-
-HttpResponse problem(int status, std::string_view detail) {
-    HttpResponse response;
-    response.status = status;
-    response.content_type = "application/problem+json";
-    response.body = problem_json(status, reason_of(status), detail);
-    return response;
-}
-
-// A header value cannot begin a new header.
-std::string single_line(std::string text) {
-    for (char& c : text) {
-        if (static_cast<unsigned char>(c) < ' ' && c != '\t') c = ' ';
-    }
-    return text;
-}
-
-bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
+constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::size_t piece_bytes = std::size_t{64} * 1024;  // of a file
 
 }  // namespace
 
@@ -71,6 +55,8 @@ public:
     const HttpLimits limits;
     const Handler handler;
     std::unordered_set<std::shared_ptr<Session>> sessions;
+    asio::any_io_executor worker;
+    BodyJudge judge;
     std::unique_ptr<Listener> listener;
     bool stopping = false;
 };
@@ -96,30 +82,28 @@ public:
 private:
     enum class Stage { idle, reading, handling, writing, lingering, ended };
 
-    // Answers exactly once, whatever the handler does with its `respond`.
-    class Answer {
-    public:
-        explicit Answer(std::weak_ptr<Session> session) : session_(std::move(session)) {}
-        ~Answer() { give(problem(500, "The request was not answered.")); }
-        Answer(const Answer&) = delete;
-        Answer& operator=(const Answer&) = delete;
-        void give(HttpResponse response) {
-            const auto session = std::exchange(session_, {}).lock();
-            if (session && session->stage_ == Stage::handling) {
-                session->respond(std::move(response), true);
-            }
-        }
-
-    private:
-        std::weak_ptr<Session> session_;
-    };
-
     void read_first_bytes();
     void read_head();
     void on_head(const error_code& error);
     void read_body();
     void refuse(const error_code& error);
+    void refuse(const Upload::Refusal& refusal) {
+        respond(problem(refusal.status, refusal.detail), false);
+    }
+    std::optional<HttpResponse> read_request(HttpRequest& request);
     void handle();
+    void hand_over(HttpRequest request);
+    // Bodies that go to files and come from files.
+    template <class Work, class Done>
+    void on_worker(Work work, Done done);
+    void begin_file(const BodyPlan& plan);
+    void read_file_piece();
+    void on_file_piece(const error_code& error);
+    void finish_file();
+    void write(std::string_view text, void (Session::*next)());
+    void send_file(HttpResponse response, bool keep_open);
+    void send_file_head(const HttpResponse& response);
+    void send_file_piece();
     void respond(HttpResponse response, bool reusable);
     void on_written(const error_code& error, bool keep_open);
     void next_request();
@@ -133,6 +117,22 @@ private:
     std::optional<http::request_parser<http::string_body>> parser_;
     std::optional<http::response<http::string_body>> response_;
     std::array<char, 4096> discarded_{};
+    bool wants_keep_alive_ = false;
+    bool is_head_ = false;
+
+    // Kept only while a file is moved.
+    struct FileBody {
+        HttpRequest request;
+        std::optional<http::request_parser<http::buffer_body>> parser;
+        std::string piece;
+        Upload upload;  // the worker's while it works
+        OutgoingFile outgoing;
+        DownloadPlan plan;
+        bool keep_open = false;
+        http::response<http::empty_body> header;
+        std::optional<http::response_serializer<http::empty_body>> serializer;
+    };
+    std::shared_ptr<FileBody> file_;
 };
 
 void HttpServer::Core::admit(LoopSocket socket) {
@@ -166,6 +166,8 @@ void HttpServer::Session::end() {
     const auto self = shared_from_this();
     stage_ = Stage::ended;
     stream_.close();
+    // What is half written is removed where the disk may be waited for.
+    if (file_) asio::post(core_->worker, [file = std::move(file_)] {});
     core_->sessions.erase(self);
 }
 
@@ -182,9 +184,10 @@ void HttpServer::Session::read_first_bytes() {
 void HttpServer::Session::read_head() {
     stage_ = Stage::reading;
     stream_.expires_after(core_->limits.read_timeout);
+    wants_keep_alive_ = is_head_ = false;
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(core_->limits.header_bytes_max));
-    parser_->body_limit(core_->limits.body_bytes_max);
+    parser_->body_limit(boost::none);  // on_head sets it
     http::async_read_header(
         stream_, buffer_, *parser_,
         [self = shared_from_this()](error_code error, std::size_t) { self->on_head(error); });
@@ -193,17 +196,27 @@ void HttpServer::Session::read_head() {
 void HttpServer::Session::on_head(const error_code& error) {
     if (stage_ != Stage::reading) return;
     if (error) return refuse(error);
+    wants_keep_alive_ = parser_->get().keep_alive();
+    is_head_ = parser_->get().method() == http::verb::head;
+    if (core_->judge && !parser_->is_done()) {
+        HttpRequest head;
+        if (auto refusal = read_request(head)) return respond(std::move(*refusal), false);
+        if (auto plan = core_->judge(head)) {
+            if (plan->refusal) return respond(std::move(*plan->refusal), false);
+            file_ = std::make_shared<FileBody>();
+            file_->request = std::move(head);
+            return begin_file(*plan);
+        }
+    }
+    const auto length = parser_->content_length();
+    if (length && *length > core_->limits.body_bytes_max) return refuse(http::error::body_limit);
+    parser_->body_limit(core_->limits.body_bytes_max);
     const auto expect = parser_->get()[http::field::expect];
     if (parser_->is_done() ||
         !equal_ignoring_case({expect.data(), expect.size()}, "100-continue")) {
         return read_body();
     }
-    constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-    asio::async_write(stream_, asio::buffer(go_on),
-                      [self = shared_from_this()](error_code failed, std::size_t) {
-                          if (failed || self->stage_ != Stage::reading) return self->end();
-                          self->read_body();
-                      });
+    write(go_on, &Session::read_body);
 }
 
 void HttpServer::Session::read_body() {
@@ -217,27 +230,20 @@ void HttpServer::Session::read_body() {
 }
 
 void HttpServer::Session::refuse(const error_code& error) {
-    static const error_code example = http::error::bad_method;
-    const bool peers_fault = error.category() == example.category() &&
-                             error != http::error::end_of_stream &&
-                             error != http::error::partial_message;
-    if (!peers_fault) return end();  // gone, or too slow: there is nobody to answer
+    if (!is_malformed(error)) return end();  // gone, or too slow: there is nobody to answer
+    const auto& limits = core_->limits;
     if (error == http::error::header_limit) {
-        return respond(problem(431, "The request header is larger than " +
-                                        std::to_string(core_->limits.header_bytes_max) + " bytes."),
-                       false);
+        return respond(too_large(431, "header", limits.header_bytes_max), false);
     }
     if (error == http::error::body_limit) {
-        return respond(problem(413, "The request body is larger than " +
-                                        std::to_string(core_->limits.body_bytes_max) + " bytes."),
-                       false);
+        return respond(too_large(413, "body", limits.body_bytes_max), false);
     }
     respond(problem(400, "The request is not valid HTTP: " + error.message() + "."), false);
 }
 
-void HttpServer::Session::handle() {
-    auto& message = parser_->get();
-    HttpRequest request;
+// Fills everything but the body. The answer to a request that is refused for its head.
+std::optional<HttpResponse> HttpServer::Session::read_request(HttpRequest& request) {
+    const auto& message = parser_->get();
     request.method.assign(message.method_string().data(), message.method_string().size());
     request.target.assign(message.target().data(), message.target().size());
     request.peer_address = peer_address_;
@@ -246,40 +252,119 @@ void HttpServer::Session::handle() {
             std::string{field.name_string().data(), field.name_string().size()},
             std::string{field.value().data(), field.value().size()});
     }
-    request.body = std::move(message.body());
-    const auto host_count = message.count(http::field::host);
-    if (host_count > 1 || (host_count == 0 && message.version() >= 11)) {
-        return respond(problem(400, "The request needs exactly one Host header."), false);
-    }
-    if (host_count == 1 && !is_local_host(request.header("Host"))) {
-        return respond(problem(403,
-                               "This interface serves its own machine only: address it as "
-                               "localhost, 127.0.0.1 or [::1]."),
-                       false);
-    }
-    if (!parse_target(request)) {
-        return respond(problem(400, "The request target is malformed."), false);
-    }
+    return refusal_of_head(request, message.version() >= 11);
+}
+
+void HttpServer::Session::handle() {
+    HttpRequest request;
+    if (auto refusal = read_request(request)) return respond(std::move(*refusal), false);
+    request.body = std::move(parser_->get().body());
+    hand_over(std::move(request));
+}
+
+void HttpServer::Session::hand_over(HttpRequest request) {
     stage_ = Stage::handling;
     stream_.expires_never();
-    const auto self = shared_from_this();
+    const auto method = request.method;
+    auto answer = std::make_shared<OneAnswer>([weak = weak_from_this()](HttpResponse response) {
+        const auto self = weak.lock();
+        const bool waited_for = self && self->stage_ == Stage::handling;
+        if (waited_for) self->respond(std::move(response), true);
+    });
     try {
-        auto answer = std::make_shared<Answer>(self);
         core_->handler(std::move(request), [answer = std::move(answer)](HttpResponse response) {
             answer->give(std::move(response));
         });
     } catch (const std::exception& error) {
-        spdlog::error(
-            "request_failed method={} error=\"{}\"",
-            std::string_view{message.method_string().data(), message.method_string().size()},
-            error.what());
+        spdlog::error("request_failed method={} error=\"{}\"", method, error.what());
     }
+}
+
+// Runs `work()` where the disk may be waited for and `done(session, result)` back on the loop.
+template <class Work, class Done>
+void HttpServer::Session::on_worker(Work work, Done done) {
+    asio::post(core_->worker, [self = shared_from_this(), file = file_, work = std::move(work),
+                               done = std::move(done)]() mutable {
+        auto result = work(*file);
+        const auto loop = self->stream_.get_executor();
+        asio::post(loop, [self = std::move(self), file = std::move(file), done = std::move(done),
+                          result = std::move(result)]() mutable {
+            if (self->stage_ != Stage::ended) done(*self, std::move(result));
+        });
+    });
+}
+
+void HttpServer::Session::begin_file(const BodyPlan& plan) {
+    std::optional<std::uint64_t> announced;
+    if (const auto length = parser_->content_length()) announced = *length;
+    const std::string type{file_->request.header("Content-Type")};
+    file_->parser.emplace(std::move(*parser_));
+    file_->piece.resize(piece_bytes);
+    stream_.expires_never();
+    on_worker(
+        [plan, announced, type](FileBody& file) {
+            return file.upload.begin(plan.path, plan.bytes_max, announced, type);
+        },
+        [](Session& self, const std::optional<Upload::Refusal>& refusal) {
+            if (refusal) return self.refuse(*refusal);
+            const auto expect = self.file_->request.header("Expect");
+            if (!equal_ignoring_case(expect, "100-continue")) return self.read_file_piece();
+            self.write(go_on, &Session::read_file_piece);
+        });
+}
+
+// Writes text or ends, then calls `next`.
+void HttpServer::Session::write(std::string_view text, void (Session::*next)()) {
+    stream_.expires_after(core_->limits.write_timeout);
+    asio::async_write(stream_, asio::buffer(text),
+                      [self = shared_from_this(), next](error_code error, std::size_t) {
+                          if (error || self->stage_ == Stage::ended) return self->end();
+                          ((*self).*next)();
+                      });
+}
+
+void HttpServer::Session::read_file_piece() {
+    if (file_->parser->is_done()) return finish_file();
+    auto& body = file_->parser->get().body();
+    body.data = file_->piece.data();
+    body.size = file_->piece.size();
+    stream_.expires_after(core_->limits.read_timeout);
+    http::async_read_some(stream_, buffer_, *file_->parser,
+                          [self = shared_from_this()](error_code error, std::size_t) {
+                              if (self->stage_ == Stage::reading) self->on_file_piece(error);
+                          });
+}
+
+void HttpServer::Session::on_file_piece(const error_code& error) {
+    if (error && error != http::error::need_buffer) return refuse(error);
+    const auto size = file_->piece.size() - file_->parser->get().body().size;
+    on_worker(
+        [size](FileBody& file) {
+            return file.upload.take({file.piece.data(), size});
+        },
+        [](Session& self, const std::optional<Upload::Refusal>& refusal) {
+            refusal ? self.refuse(*refusal) : self.read_file_piece();
+        });
+}
+
+void HttpServer::Session::finish_file() {
+    stream_.expires_never();
+    on_worker([](FileBody& file) { return file.upload.finish(); },
+              [](Session& self, std::variant<StoredBody, Upload::Refusal> result) {
+                  if (const auto* refusal = std::get_if<Upload::Refusal>(&result)) {
+                      return self.refuse(*refusal);
+                  }
+                  auto request = std::move(self.file_->request);
+                  request.stored = std::move(std::get<StoredBody>(result));
+                  self.file_.reset();
+                  self.hand_over(std::move(request));
+              });
 }
 
 void HttpServer::Session::respond(HttpResponse response, bool reusable) {
     stage_ = Stage::writing;
-    const auto& request = parser_->get();
-    const bool keep_open = reusable && request.keep_alive() && !core_->stopping;
+    const bool keep_open = reusable && wants_keep_alive_ && !core_->stopping;
+    if (response.file && core_->judge) return send_file(std::move(response), keep_open);
     auto& wire = response_.emplace();
     wire.version(11);
     wire.result(static_cast<unsigned>(response.status));
@@ -293,13 +378,69 @@ void HttpServer::Session::respond(HttpResponse response, bool reusable) {
             wire.set(http::field::content_type, single_line(std::move(response.content_type)));
         }
         wire.content_length(response.body.size());
-        if (request.method() != http::verb::head) wire.body() = std::move(response.body);
+        if (!is_head_) wire.body() = std::move(response.body);
     }
     stream_.expires_after(core_->limits.write_timeout);
     http::async_write(stream_, wire,
                       [self = shared_from_this(), keep_open](error_code error, std::size_t) {
                           self->on_written(error, keep_open);
                       });
+}
+
+void HttpServer::Session::send_file(HttpResponse response, bool keep_open) {
+    file_ = std::make_shared<FileBody>();
+    file_->keep_open = keep_open;
+    read_request(file_->request);
+    on_worker([path = response.file->path](FileBody& file) { return file.outgoing.open(path); },
+              [response](Session& self, bool opened) {
+                  if (opened) return self.send_file_head(response);
+                  self.respond(problem(404, "The file is gone."), self.file_->keep_open);
+              });
+}
+
+void HttpServer::Session::send_file_head(const HttpResponse& response) {
+    const auto& request = file_->request;
+    file_->plan = plan_download(request.header("Range"), request.header("If-Range"),
+                                response.file->etag, file_->outgoing.bytes());
+    auto& wire = file_->header;
+    wire.version(11);
+    wire.result(static_cast<unsigned>(file_->plan.status));
+    wire.set(http::field::server, "Busbar");
+    for (const auto& [name, value] : response.headers) {
+        wire.insert(single_line(name), single_line(value));
+    }
+    for (const auto& [name, value] : file_->plan.headers) wire.set(name, value);
+    wire.keep_alive(file_->keep_open);
+    wire.content_length(file_->plan.end - file_->plan.first);
+    if (is_head_) file_->plan.first = file_->plan.end;
+    file_->serializer.emplace(wire);
+    stream_.expires_after(core_->limits.write_timeout);
+    http::async_write_header(stream_, *file_->serializer,
+                             [self = shared_from_this()](error_code error, std::size_t) {
+                                 if (error || self->stage_ == Stage::ended) return self->end();
+                                 self->send_file_piece();
+                             });
+}
+
+void HttpServer::Session::send_file_piece() {
+    if (file_->plan.first == file_->plan.end) {
+        const auto keep_open = file_->keep_open;
+        asio::post(core_->worker, [file = std::move(file_)] {});
+        return on_written({}, keep_open);
+    }
+    on_worker(
+        [](FileBody& file) {
+            const auto left = file.plan.end - file.plan.first;
+            const auto size = std::min<std::uint64_t>(left, piece_bytes);
+            return file.outgoing.read(file.plan.first, static_cast<std::size_t>(size));
+        },
+        [](Session& self, std::string piece) {
+            // The length has been promised: only cutting off tells that the disk fails.
+            if (piece.empty()) return self.end();
+            self.file_->plan.first += piece.size();
+            self.file_->piece = std::move(piece);
+            self.write(self.file_->piece, &Session::send_file_piece);
+        });
 }
 
 void HttpServer::Session::on_written(const error_code& error, bool keep_open) {
@@ -343,6 +484,11 @@ HttpServer::HttpServer(asio::io_context& loop, std::string_view address, std::ui
                                                      if (const auto core = weak.lock())
                                                          core->admit(std::move(socket));
                                                  });
+}
+
+void HttpServer::serve_files(asio::any_io_executor worker, BodyJudge judge) {
+    core_->worker = std::move(worker);
+    core_->judge = std::move(judge);
 }
 
 HttpServer::~HttpServer() { core_->abandon(); }

@@ -13,7 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/any_io_executor.hpp>
+
 #include "net/listener.hpp"
+#include "net/stored_file.hpp"
 
 namespace busbar::net {
 
@@ -25,6 +28,7 @@ struct HttpRequest {
     std::vector<std::pair<std::string, std::string>> headers;  // as sent
     std::string body;
     std::string peer_address;
+    std::optional<StoredBody> stored{};  // the body, where a BodyJudge sent it to a file
 
     // The first header of this name, in any case; "" if there is none.
     std::string_view header(std::string_view name) const;
@@ -39,11 +43,25 @@ bool parse_target(HttpRequest& request);
 // Whether a Host header names this machine's loopback: localhost, 127.0.0.1 or [::1], any port.
 bool is_local_host(std::string_view host);
 
+// A file sent as the body of an answer.
+struct HttpFile {
+    std::filesystem::path path;
+    std::string etag;  // without quotes
+};
+
 struct HttpResponse {
     int status = 200;
     std::string content_type = "application/json";
     std::string body;  // left out of the answer to HEAD, and with 204 and 304
     std::vector<std::pair<std::string, std::string>> headers;
+    std::optional<HttpFile> file{};  // instead of the body; Range is heeded, the type is set
+};
+
+// Where a request's body goes that is too large for memory, or why it is not taken at all.
+struct BodyPlan {
+    std::filesystem::path path;
+    std::uint64_t bytes_max = 0;
+    std::optional<HttpResponse> refusal{};
 };
 
 struct HttpLimits {
@@ -70,6 +88,13 @@ public:
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
+
+    // Judges a request with a body by its head, before the body is read. Nothing: it goes to memory
+    // as ever. A handler that gets a stored body owns the file.
+    using BodyJudge = std::function<std::optional<BodyPlan>(const HttpRequest& head)>;
+    // Lets bodies go to files and come from files. The disk is waited for on `worker`, one thread
+    // that must outlive the server.
+    void serve_files(boost::asio::any_io_executor worker, BodyJudge judge);
 
     std::uint16_t port() const;
 

@@ -112,6 +112,7 @@ public:
     }
     void close(std::uint16_t code, std::string_view reason);
     void drop();
+    void freeze();
     void abandon();
     bool is_open() const { return stage_ == Stage::open; }
     int http_status() const { return http_status_; }
@@ -182,6 +183,8 @@ void WebSocketClient::Attempt::on_connected(const error_code& error) {
     request.host = url_.authority();
     request.target = url_.target;
     request.subprotocol = options_.subprotocol;
+    request.headers = options_.headers;
+    request.connection_header = options_.connection_header;
     if (options_.basic_credentials) {
         request.authorization = "Basic " + base64_encode(*options_.basic_credentials);
     }
@@ -197,6 +200,7 @@ void WebSocketClient::Attempt::on_upgraded(const UpgradeResult& result) {
     if (!result.error.empty()) return end(result.error);
     stage_ = Stage::open;
     const auto self = shared_from_this();
+    link_->frame_as({options_.binary_frames, options_.fragment_bytes});
     link_->start(self);
     if (events_.opened) events_.opened(result.subprotocol);
 }
@@ -218,6 +222,13 @@ void WebSocketClient::Attempt::drop() {
     } else {
         close(1000, {});
     }
+}
+
+void WebSocketClient::Attempt::freeze() {
+    if (stage_ != Stage::open) return;
+    stage_ = Stage::ended;
+    timer_.cancel();
+    link_->freeze();
 }
 
 void WebSocketClient::Attempt::abandon() {
@@ -289,6 +300,8 @@ void WebSocketClient::close(std::uint16_t code, std::string_view reason) {
 }
 
 void WebSocketClient::drop() { attempt_->drop(); }
+
+void WebSocketClient::freeze() { attempt_->freeze(); }
 
 int WebSocketClient::http_status() const { return attempt_->http_status(); }
 

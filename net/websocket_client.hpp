@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
@@ -30,8 +32,12 @@ std::optional<WebSocketUrl> parse_ws_url(std::string_view text, std::string& pro
 
 struct WebSocketClientOptions {
     std::string url;
-    std::string subprotocol;                            // offered; empty: none
-    std::optional<std::string> basic_credentials;       // "user:password", any bytes
+    std::string subprotocol;                                   // offered; empty: none
+    std::optional<std::string> basic_credentials;              // "user:password", any bytes
+    std::vector<std::pair<std::string, std::string>> headers;  // besides the usual ones
+    bool connection_header = true;   // false: without "Connection: Upgrade", as some chargers
+    bool binary_frames = false;      // messages in binary frames
+    std::size_t fragment_bytes = 0;  // messages in fragments of this size; 0: whole
     std::chrono::milliseconds connect_timeout{10'000};  // until the upgrade is answered
     std::chrono::milliseconds ping_interval{30'000};    // 0: never
     std::chrono::milliseconds idle_timeout{65'000};     // without a byte from the server; 0: never
@@ -70,6 +76,10 @@ public:
 
     // Cuts the TCP connection without a close frame, as a power failure would; `closed` follows.
     void drop();
+
+    // Falls silent without ending the TCP connection, as a peer that has lost its network; no
+    // `closed` follows. Destroying the client ends it.
+    void freeze();
 
     // The HTTP status that answered the upgrade: 101, 401, 404 ...; 0 if there was none.
     int http_status() const;

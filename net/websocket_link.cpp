@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -26,6 +28,8 @@ constexpr std::size_t read_chunk = std::size_t{16} * 1024;
 constexpr std::size_t buffer_kept_max = std::size_t{64} * 1024;
 // RFC 6455, 5.5: a control frame holds 125 bytes, two of them the code.
 constexpr std::size_t close_reason_max = 123;
+// Who asks more often than this while one probe runs learns nothing new.
+constexpr std::size_t probes_max = 16;
 
 std::string_view cut_to_characters(std::string_view text, std::size_t bytes_max) {
     if (text.size() <= bytes_max) return text;
@@ -44,6 +48,7 @@ public:
         stream_.text(true);
         stream_.control_callback([this](websocket::frame_type type, beast::string_view) {
             heard_ = true;
+            answer_probes(true);
             if (type == websocket::frame_type::close) peer_closes();
         });
     }
@@ -84,6 +89,8 @@ public:
                 if (!asked.authorization.empty()) {
                     wire.set(http::field::authorization, asked.authorization);
                 }
+                if (!asked.connection_header) wire.erase(http::field::connection);
+                for (const auto& [name, value] : asked.headers) wire.set(name, value);
             }));
         stream_.async_handshake(response_, host, target,
                                 [self = shared_from_this(), done = std::move(done)](
@@ -121,6 +128,23 @@ public:
         if (queue_.empty()) close_stream();
     }
 
+    void probe(std::chrono::milliseconds within, std::function<void(bool alive)> done) override {
+        if (state_ != State::open || probes_.size() == probes_max) return done(false);
+        probes_.push_back({monotonic_now() + within, std::move(done)});
+        if (!pinging_) ping();
+    }
+
+    void frame_as(SendFraming framing) override {
+        framing_ = framing;
+        stream_.binary(framing.binary);
+    }
+
+    void freeze() override {
+        state_ = State::frozen;
+        error_code ignored;
+        stream_.next_layer().cancel(ignored);
+    }
+
     void drop(std::string_view cause) override {
         const bool running = state_ == State::open || state_ == State::closing;
         if (running) cause_ = cause;
@@ -131,6 +155,7 @@ public:
     void abandon() override {
         state_ = State::cut;
         cut();
+        probes_.clear();
         observer_.reset();
     }
 
@@ -139,6 +164,7 @@ public:
             heard_ = false;
             silent_since_ = now;
         }
+        if (!probes_.empty() && now >= probes_.front().deadline) answer_probes(stalled);
         const bool closing = state_ == State::closing || state_ == State::peer_closing;
         if (closing && now >= close_deadline_) return cut();
         if (state_ != State::open) return;
@@ -153,7 +179,11 @@ public:
     }
 
 private:
-    enum class State { upgrading, open, closing, peer_closing, cut, ended };
+    enum class State { upgrading, open, closing, peer_closing, frozen, cut, ended };
+    struct Probe {
+        Instant deadline;
+        std::function<void(bool)> done;
+    };
 
     void read_more() {
         stream_.async_read_some(
@@ -164,6 +194,7 @@ private:
     void on_read(const error_code& error) {
         if (error) return finish(error);
         heard_ = true;
+        answer_probes(true);
         if (stream_.is_message_done()) {
             const auto data = buffer_.cdata();
             if (state_ == State::open) {
@@ -176,10 +207,24 @@ private:
     }
 
     void write_front() {
+        if (framing_.fragment_bytes > 0) return write_fragments(0);
         stream_.async_write(asio::buffer(queue_.front()),
                             [self = shared_from_this()](error_code error, std::size_t) {
                                 self->on_written(error);
                             });
+    }
+
+    // The front message from there on.
+    void write_fragments(std::size_t at) {
+        const std::string& text = queue_.front();
+        const std::size_t bytes = std::min(framing_.fragment_bytes, text.size() - at);
+        const bool last = at + bytes == text.size();
+        stream_.async_write_some(
+            last, asio::buffer(text.data() + at, bytes),
+            [self = shared_from_this(), next = at + bytes, last](error_code error, std::size_t) {
+                if (error || last) return self->on_written(error);
+                self->write_fragments(next);
+            });
     }
 
     void on_written(const error_code& error) {
@@ -202,6 +247,10 @@ private:
         stream_.async_ping({}, [self = shared_from_this()](error_code) { self->pinging_ = false; });
     }
 
+    void answer_probes(bool alive) {
+        for (const auto& probe : std::exchange(probes_, {})) probe.done(alive);
+    }
+
     // Beast answers and then waits for the peer to end the TCP connection, which some never do.
     void peer_closes() {
         if (state_ != State::open) return;
@@ -217,9 +266,11 @@ private:
     }
 
     void finish(const error_code& error) {
+        if (state_ == State::frozen) return;
         if (cause_.empty()) cause_ = describe(error);
         state_ = State::ended;
         cut();
+        answer_probes(false);
         const auto observer = std::move(observer_);
         observer_.reset();
         if (observer) observer->on_end(cause_);
@@ -266,11 +317,13 @@ private:
     const LinkLimits limits_;
     std::shared_ptr<LinkObserver> observer_;
     State state_ = State::upgrading;
+    SendFraming framing_;
     beast::flat_buffer buffer_;
     std::deque<std::string> queue_;  // the front one is being written
     std::size_t queue_bytes_ = 0;
     bool heard_ = false;
     bool pinging_ = false;
+    std::vector<Probe> probes_;  // the oldest first
     Instant silent_since_{};
     Instant next_ping_{};
     Instant close_deadline_{};

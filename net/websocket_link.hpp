@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/time.hpp"
 #include "net/listener.hpp"
@@ -38,12 +40,20 @@ protected:
     ~LinkObserver() = default;
 };
 
+// How messages of ours are put into frames: one text frame each, unless told otherwise.
+struct SendFraming {
+    bool binary = false;
+    std::size_t fragment_bytes = 0;  // 0: never in fragments
+};
+
 // What a client asks for in its upgrade request.
 struct UpgradeRequest {
     std::string host;  // with the port
     std::string target;
-    std::string subprotocol;    // empty: the header is left out
-    std::string authorization;  // empty: the header is left out
+    std::string subprotocol;                                   // empty: the header is left out
+    std::string authorization;                                 // empty: the header is left out
+    std::vector<std::pair<std::string, std::string>> headers;  // besides the usual ones
+    bool connection_header = true;
 };
 
 // How an upgrade ended: `error` is empty if it succeeded.
@@ -69,8 +79,15 @@ public:
 
     // In order, one frame a message; ignored once closing.
     virtual void send(std::string text) = 0;
+    // For messages from now on.
+    virtual void frame_as(SendFraming framing) = 0;
+    // Neither reads nor writes any more but keeps the TCP connection, as a peer whose network is
+    // gone; no on_end follows.
+    virtual void freeze() = 0;
     // Sends what is queued, then the close frame. The end comes later, by on_end.
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
+    // Pings; tells whether anything was heard within this time, or that the link has ended.
+    virtual void probe(std::chrono::milliseconds within, std::function<void(bool alive)> done) = 0;
     // Cuts the TCP connection; on_end follows later with this cause.
     virtual void drop(std::string_view cause) = 0;
     // Cuts it and forgets the observer without a further call.

@@ -99,8 +99,8 @@ public:
     }
     std::size_t open_count() const { return peers.size() - handshaking_; }
 
-    void report(const Handshake& handshake, std::string_view what) const {
-        if (alive && events.failed) events.failed(&handshake, what);
+    void report(const Handshake& handshake, HandshakeFailure failure, std::string_view what) const {
+        if (alive && events.failed) events.failed(handshake, failure, what);
     }
 
     const WebSocketLimits limits;
@@ -142,6 +142,11 @@ public:
 
     void close(std::uint16_t code, std::string_view reason) override {
         if (link_) link_->close(code, reason);
+    }
+
+    void probe(std::chrono::milliseconds within, std::function<void(bool alive)> done) override {
+        if (!link_) return done(false);
+        link_->probe(within, std::move(done));
     }
 
     void on_text(std::string_view text) override {
@@ -215,8 +220,9 @@ void WebSocketServer::Core::admit(LoopSocket socket) {
         Handshake unread;
         unread.peer_address = name.address;
         unread.peer_port = name.port;
-        return report(unread, too_many ? "too many unfinished handshakes"
-                                       : "too many unfinished handshakes from this address");
+        return report(unread, HandshakeFailure::too_many_connections,
+                      too_many ? "too many unfinished handshakes"
+                               : "too many unfinished handshakes from this address");
     }
     tune(socket);
     handshake_begins(name.address);
@@ -277,15 +283,18 @@ void WebSocketServer::Peer::malformed(const error_code& error) {
     if (bytes.empty() && !head_->parser.got_some()) return end_handshake();
     if (error == asio::error::operation_aborted) return end_handshake();
     if (!bytes.empty() && static_cast<unsigned char>(bytes.front()) == tls_handshake_record) {
-        core_->report(handshake_, "a TLS handshake arrived on the port without TLS: use ws://");
+        core_->report(handshake_, HandshakeFailure::tls_on_plain_port,
+                      "a TLS handshake arrived on the port without TLS: use ws://");
         return end_handshake();
     }
     if (error == http::error::end_of_stream || error == http::error::partial_message ||
         error == asio::error::connection_reset) {
-        core_->report(handshake_, "closed in the middle of its request: " + first_line(bytes));
+        core_->report(handshake_, HandshakeFailure::lost,
+                      "closed in the middle of its request: " + first_line(bytes));
         return end_handshake();
     }
-    core_->report(handshake_, "malformed request (" + error.message() + "): " + first_line(bytes));
+    core_->report(handshake_, HandshakeFailure::malformed_request,
+                  "malformed request (" + error.message() + "): " + first_line(bytes));
     if (error == http::error::header_limit) {
         return refuse(431, "The request header is larger than " +
                                std::to_string(core_->limits.header_bytes_max) + " bytes.");
@@ -320,7 +329,10 @@ void WebSocketServer::Peer::describe_request() {
 // of the target are not looked at.
 void WebSocketServer::Peer::judge() {
     const auto reject = [this](int status, std::string_view what, std::string_view headers = {}) {
-        core_->report(handshake_, what);
+        core_->report(handshake_,
+                      status == 503 ? HandshakeFailure::too_many_connections
+                                    : HandshakeFailure::not_websocket,
+                      what);
         refuse(status, what, headers);
     };
     std::vector<std::string> upgrades;
@@ -399,7 +411,8 @@ void WebSocketServer::Peer::accept() {
 void WebSocketServer::Peer::on_accepted(const UpgradeResult& result) {
     if (stage_ != Stage::accepting) return;
     if (!result.error.empty()) {
-        core_->report(handshake_, "lost while the upgrade was answered: " + result.error);
+        core_->report(handshake_, HandshakeFailure::lost,
+                      "lost while the upgrade was answered: " + result.error);
         return end_handshake();
     }
     core_->handshake_ends(handshake_.peer_address);
@@ -427,13 +440,15 @@ void WebSocketServer::Peer::tick(Instant now, bool stalled) {
     if (stage_ == Stage::open) return link_->tick(now, stalled);
     if (stage_ == Stage::ended || now < deadline_) return;
     if (stage_ == Stage::deciding) {
-        core_->report(handshake_, "no decision about the upgrade was made in time");
+        core_->report(handshake_, HandshakeFailure::undecided,
+                      "no decision about the upgrade was made in time");
         return refuse(503, "The server could not decide about this connection in time.");
     }
     if (stage_ == Stage::reading) {
-        core_->report(handshake_, "sent no complete request in time");
+        core_->report(handshake_, HandshakeFailure::timeout, "sent no complete request in time");
     } else if (stage_ == Stage::accepting) {
-        core_->report(handshake_, "did not read the answer to its upgrade in time");
+        core_->report(handshake_, HandshakeFailure::lost,
+                      "did not read the answer to its upgrade in time");
     }
     end_handshake();
 }

@@ -52,8 +52,22 @@ public:
     // `closed` follows later, never from within this call.
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
 
+    // Pings; tells whether anything was heard within this time. No once the connection has ended.
+    virtual void probe(std::chrono::milliseconds within, std::function<void(bool alive)> done) = 0;
+
     // Why it ended, in words; "" while it is open.
     virtual std::string_view end_cause() const { return {}; }
+};
+
+// Why a peer never got as far as a verdict, or was lost behind it.
+enum class HandshakeFailure {
+    tls_on_plain_port,
+    malformed_request,
+    not_websocket,
+    timeout,
+    lost,
+    too_many_connections,
+    undecided  // the verdict did not come in time
 };
 
 struct WebSocketEvents {
@@ -66,9 +80,8 @@ struct WebSocketEvents {
     // Exactly once after each `opened`, unless the server is destroyed first.
     std::function<void(const std::shared_ptr<Connection>&)> closed;
     // A peer that never got as far as `authorize` or was lost during the handshake: malformed
-    // request, timeout, too many connections. Null if not even the address is known. Refusals by
-    // a Verdict are not repeated here.
-    std::function<void(const Handshake*, std::string_view what)> failed;
+    // request, timeout, too many connections. Refusals by a Verdict are not repeated here.
+    std::function<void(const Handshake&, HandshakeFailure, std::string_view what)> failed;
 };
 
 struct WebSocketLimits {

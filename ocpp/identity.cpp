@@ -38,6 +38,15 @@ bool is_utf8(std::string_view text) {
     return encoded.find("\xEF\xBF\xBD") == std::string::npos;
 }
 
+bool is_identity(std::string_view text) {
+    if (text.empty() || text.size() > identity_size_max) return false;
+    const auto forbidden = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/';
+    };
+    if (std::any_of(text.begin(), text.end(), forbidden)) return false;
+    return text != "." && text != ".." && is_utf8(text);
+}
+
 }  // namespace
 
 std::optional<std::string> identity_from_target(std::string_view target) {
@@ -59,13 +68,14 @@ std::optional<std::string> identity_from_target(std::string_view target) {
     if (segment.empty() || is_prefix_alone) return std::nullopt;
 
     auto identity = percent_decoded(segment);
-    if (!identity || identity->empty() || identity->size() > identity_size_max) return std::nullopt;
-    const auto forbidden = [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/';
-    };
-    if (std::any_of(identity->begin(), identity->end(), forbidden)) return std::nullopt;
-    if (*identity == "." || *identity == ".." || !is_utf8(*identity)) return std::nullopt;
+    if (!identity || !is_identity(*identity)) return std::nullopt;
     return identity;
+}
+
+std::optional<std::string> identity_from_credentials(std::string_view credentials) {
+    const auto user = credentials.substr(0, credentials.find(':'));
+    if (!is_identity(user)) return std::nullopt;
+    return std::string{user};
 }
 
 std::optional<std::string> password_for(std::string_view identity, std::string_view credentials) {

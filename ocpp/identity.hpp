@@ -17,6 +17,9 @@ inline constexpr std::size_t identity_size_max = 48;
 // anything that is not UTF-8.
 std::optional<std::string> identity_from_target(std::string_view target);
 
+// The user in decoded Basic credentials, under the same rules: for chargers whose URL names nobody.
+std::optional<std::string> identity_from_credentials(std::string_view credentials);
+
 // The password in decoded Basic credentials ("user:password") if the user is this identity, in any
 // case of its letters; a password may hold any byte, and an identity may hold ':'.
 std::optional<std::string> password_for(std::string_view identity, std::string_view credentials);

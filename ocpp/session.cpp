@@ -1,14 +1,25 @@
 #include "ocpp/session.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "ocpp/repair.hpp"
 
 namespace busbar::ocpp {
 namespace {
 
 constexpr std::size_t oddities_max = 64;
 constexpr std::size_t detail_size_max = 200;
+constexpr std::size_t unanswered_max = 64;
+constexpr std::size_t timed_out_max = 16;
+
+// What these ask for is true of the moment: a repeat is answered anew, which changes nothing.
+constexpr std::array<std::string_view, 3> asking_for_the_moment{"Heartbeat", "BootNotification",
+                                                                "Authorize"};
 
 // Ids are strings; chargers exist that send numbers or null (OCPP-J 1.6, 4.1.4 asks for text).
 std::optional<std::string> message_id(const Json& id) {
@@ -22,6 +33,29 @@ std::string text_at(const Json& frame, std::size_t index) {
     return frame[index].get<std::string>();
 }
 
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view blank = " \t\r\n";
+    const auto first = text.find_first_not_of(blank);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(blank) - first + 1);
+}
+
+// What a frame's text holds behind its first members, which are numbers and strings.
+std::string_view behind_members(std::string_view text, int members) {
+    text = text.substr(0, text.find_last_of(']'));
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (in_string && text[i] == '\\') {
+            ++i;
+        } else if (text[i] == '"') {
+            in_string = !in_string;
+        } else if (!in_string && text[i] == ',' && --members == 0) {
+            return trimmed(text.substr(i + 1));
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 void Session::note(std::string kind, std::string detail) {
@@ -30,63 +64,259 @@ void Session::note(std::string kind, std::string detail) {
     oddities_.push_back({std::move(kind), std::move(detail)});
 }
 
-std::optional<IncomingCall> Session::receive(Now now, std::string_view text) {
-    // Keep-alives of small stacks: nothing to count.
-    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return std::nullopt;
-    if (json_depth(text) > json_depth_max) {
-        note("nested_too_deeply", std::string{text.substr(0, detail_size_max)});
-        return std::nullopt;
+void Session::reject(std::string_view text, std::string_view id, std::string kind,
+                     std::string detail) {
+    if (observer_) {
+        observer_({.direction = Frame::Direction::in,
+                   .type = Frame::Type::invalid,
+                   .action = {},
+                   .id = id,
+                   .payload = text,
+                   .call_at = {},
+                   .violation = kind});
     }
+    note(std::move(kind), std::move(detail));
+}
+
+void Session::show_call_received(Now now, const IncomingCall& call, std::string_view violation) {
+    if (!observer_) return;
+    if (unanswered_.size() == unanswered_max) unanswered_.erase(unanswered_.begin());
+    unanswered_.push_back({call.id, call.action, now.mono});
+    observer_({.direction = Frame::Direction::in,
+               .type = Frame::Type::call,
+               .action = call.action,
+               .id = call.id,
+               .payload = behind_members(call.text, 3),
+               .call_at = {},
+               .violation = violation});
+}
+
+// Shows the answer that was written last.
+void Session::show_answer(std::string_view id, Frame::Type type, std::string_view violation) {
+    if (!observer_) return;
+    const auto call = std::find_if(unanswered_.begin(), unanswered_.end(),
+                                   [&](const Unanswered& u) { return u.id == id; });
+    const bool known = call != unanswered_.end();
+    observer_({.direction = Frame::Direction::out,
+               .type = type,
+               .action = known ? std::string_view{call->action} : std::string_view{},
+               .id = id,
+               .payload = behind_members(output_.back(), 2),
+               .call_at = known ? std::optional{call->received_at} : std::nullopt,
+               .violation = violation});
+    if (known) unanswered_.erase(call);
+}
+
+std::vector<IncomingCall> Session::receive(Now now, std::string_view text) {
+    Calls calls;
+    // Keep-alives of small stacks: nothing to count.
+    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return calls;
+    if (json_depth(text) > json_depth_max) {
+        reject(text, {}, "nested_too_deeply", std::string{text.substr(0, detail_size_max)});
+        return calls;
+    }
+    // The parser takes these two, but ends with the NUL byte whatever follows it.
+    const bool is_clean = !text.starts_with("\xEF\xBB\xBF") && text.find('\0') == text.npos;
+    if (is_clean) {
+        Json frame = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+        if (!frame.is_discarded()) {
+            receive_frame(now, frame, text, {}, calls);
+            return calls;
+        }
+    }
+    receive_mended(now, text, calls);
+    return calls;
+}
+
+void Session::receive_mended(Now now, std::string_view text, Calls& calls) {
+    auto mended = mend(text, arrays_max);
+    mended_ = std::move(mended.text);
+    auto& unfinished = mended.unfinished;
+    if (mended.arrays.empty() && !unfinished) {
+        // Ruling R2: nobody can be answered; the connection stays.
+        return reject(text, {}, "not_ocpp_j", std::string{text.substr(0, detail_size_max)});
+    }
+    for (const auto kind : mended.kinds) {
+        note(std::string{kind}, std::string{text.substr(0, detail_size_max)});
+    }
+    const auto violation = mended.kinds.empty() ? std::string_view{} : mended.kinds.front();
+    if (unfinished) {
+        const auto brackets =
+            missing_brackets(std::string_view{mended_}.substr(unfinished->offset));
+        mended_ += brackets.value_or("");
+    }
+    const std::string_view all = mended_;
+    for (const auto& part : mended.arrays) {
+        const auto array = all.substr(part.offset, part.size);
+        Json frame = Json::parse(array, nullptr, /*allow_exceptions=*/false);
+        const bool is_deep = json_depth(array) > json_depth_max;
+        if (frame.is_discarded() || is_deep) {
+            reject(array, {}, is_deep ? "nested_too_deeply" : "not_ocpp_j",
+                   std::string{array.substr(0, detail_size_max)});
+        } else {
+            receive_frame(now, frame, array, violation, calls);
+        }
+    }
+    if (unfinished) receive_unfinished(now, all.substr(unfinished->offset), calls);
+}
+
+// The end of an array is missing. An answer is taken if nothing but brackets was: what is asked of
+// us must be all there.
+void Session::receive_unfinished(Now now, std::string_view text, Calls& calls) {
+    const auto is_answer = [](const Json& frame) {
+        return frame.is_array() && frame.size() >= 2 && frame[0] == 3;
+    };
     Json frame = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (is_answer(frame) && frame.size() == 3 && json_depth(text) <= json_depth_max) {
+        note("missing_brackets", std::string{text.substr(0, detail_size_max)});
+        return receive_frame(now, frame, text, "missing_brackets", calls);
+    }
+    reject(text, {}, "not_ocpp_j", std::string{text.substr(0, detail_size_max)});
+    const auto rest = behind_members(text, 2);
+    if (rest.empty()) return;
+    auto head = text.substr(0, static_cast<std::size_t>(rest.data() - text.data()));
+    head = head.substr(0, head.find_last_of(','));
+    frame = Json::parse(std::string{head} + "]", nullptr, /*allow_exceptions=*/false);
+    const auto id = is_answer(frame) ? message_id(frame[1]) : std::nullopt;
+    if (!id || !outstanding_ || outstanding_->id != *id) return;
+    settle_outstanding(
+        now,
+        CallFailure{CallFailure::Kind::invalid_answer, {}, "the end of the answer is missing"});
+}
+
+void Session::receive_frame(Now now, Json& frame, std::string_view text, std::string_view violation,
+                            Calls& calls) {
     if (!frame.is_array() || frame.size() < 2 || !frame[0].is_number_integer()) {
-        note("not_ocpp_j", std::string{text.substr(0, detail_size_max)});
-        return std::nullopt;  // ruling R2: nobody can be answered; the connection stays
+        return reject(text, {}, "not_ocpp_j", std::string{text.substr(0, detail_size_max)});
     }
     auto id = message_id(frame[1]);
     if (!id) {
-        note("no_message_id", std::string{text.substr(0, detail_size_max)});
-        return std::nullopt;
+        return reject(text, {}, "no_message_id", std::string{text.substr(0, detail_size_max)});
     }
     if (!frame[1].is_string()) note("message_id_not_text", *id);
     switch (frame[0].get<std::int64_t>()) {
         case 2:
-            return receive_call(std::move(*id), frame, text);
+            return receive_call(now, std::move(*id), frame, text, violation, calls);
         case 3:
-            receive_answer(now, *id, frame, false);
-            return std::nullopt;
+            return receive_answer(now, *id, frame, false, text, violation);
         case 4:
-            receive_answer(now, *id, frame, true);
-            return std::nullopt;
+            return receive_answer(now, *id, frame, true, text, violation);
         default:
-            note("unknown_message_type", frame[0].dump());
-            return std::nullopt;
+            return reject(text, *id, "unknown_message_type", frame[0].dump());
     }
 }
 
-std::optional<IncomingCall> Session::receive_call(std::string id, Json& frame,
-                                                  std::string_view text) {
+void Session::receive_call(Now now, std::string id, Json& frame, std::string_view text,
+                           std::string_view violation, Calls& calls) {
     if (frame.size() < 3 || frame.size() > 4 || !frame[2].is_string()) {
-        note("malformed_call", std::string{text.substr(0, detail_size_max)});
-        refuse(id, {ErrorCode::FormationViolation, "a CALL is [2, id, action, payload]"});
-        return std::nullopt;
+        reject(text, id, "malformed_call", std::string{text.substr(0, detail_size_max)});
+        return refuse(id, {ErrorCode::FormationViolation, "a CALL is [2, id, action, payload]"});
     }
-    if (frame.size() == 3) note("payload_missing", frame[2].get<std::string>());
-    Json payload = frame.size() == 4 ? std::move(frame[3]) : Json::object();
+    const bool has_payload = frame.size() == 4;
+    if (!has_payload) note("payload_missing", frame[2].get<std::string>());
+    Json payload = has_payload ? std::move(frame[3]) : Json::object();
     if (payload.is_null()) payload = Json::object();
-    return IncomingCall{std::move(id), frame[2].get<std::string>(),
-                        std::make_shared<const Json>(std::move(payload)), text};
+    IncomingCall call{std::move(id), frame[2].get<std::string>(),
+                      std::make_shared<const Json>(std::move(payload)), text};
+    show_call_received(now, call,
+                       !has_payload            ? "payload_missing"
+                       : !frame[1].is_string() ? "message_id_not_text"
+                                               : violation);
+    if (!answer_again(now, call)) calls.push_back(std::move(call));
 }
 
-void Session::receive_answer(Now now, const std::string& id, const Json& frame, bool is_error) {
-    if (!outstanding_ || outstanding_->id != id) {
-        note("late_or_unknown_answer", id);
-        return;
+// True if the call is one that was received before. It is the same if every byte is, and if its id
+// was given to no other call meanwhile: some chargers have one id for everything.
+bool Session::answer_again(Now now, const IncomingCall& call) {
+    const bool is_of_the_moment =
+        std::any_of(asking_for_the_moment.begin(), asking_for_the_moment.end(),
+                    [&](auto action) { return equal_ignoring_case(action, call.action); });
+    const auto known = std::find_if(handled_.begin(), handled_.end(),
+                                    [&](const Handled& h) { return h.id == call.id; });
+    if (is_of_the_moment) {
+        if (known != handled_.end()) known->is_id_reused = true;
+        return false;
     }
+    Handled fresh{call.id, call.text.size(), std::hash<std::string_view>{}(call.text), now.mono, {},
+                  false};
+    if (known != handled_.end()) {
+        const bool is_same = known->size == fresh.size && known->hash == fresh.hash;
+        const bool is_kept = now.mono < known->received_at + answers_kept;
+        if (is_same && is_kept && !known->is_id_reused) {
+            note("repeated_call", call.action + " " + call.id);
+            // One that is still being worked on is answered once, by that.
+            if (!known->answer) return true;
+            output_.push_back(*known->answer);
+            show_answer(call.id, Frame::Type::call_result, {});
+            return true;
+        }
+        fresh.is_id_reused = known->is_id_reused || !is_same;
+        handled_.erase(known);
+    } else if (handled_.size() == answers_max) {
+        handled_.pop_front();
+    }
+    handled_.push_back(std::move(fresh));
+    return false;
+}
+
+// Keeps the answer that was written last.
+void Session::keep_answer(std::string_view id) {
+    const auto call = std::find_if(handled_.rbegin(), handled_.rend(),
+                                   [&](const Handled& h) { return h.id == id; });
+    if (call != handled_.rend() && !call->is_id_reused) call->answer = output_.back();
+}
+
+// True for ids of ours on this connection, answered or not.
+bool Session::was_given(std::string_view id) const {
+    if (!id.starts_with(id_prefix_)) return false;
+    id.remove_prefix(id_prefix_.size());
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+    return error == std::errc{} && end == id.data() + id.size() && number < next_id_;
+}
+
+void Session::receive_late_answer(Now now, TimedOut call, const Json& frame, bool is_error) {
+    const auto delay = std::chrono::duration_cast<std::chrono::milliseconds>(now.mono - call.at);
+    note("late_answer",
+         call.action + " was answered " + std::to_string(delay.count()) + " ms after the time-out");
+    if (!is_error && call.late && frame.size() > 2) call.late(frame[2]);
+}
+
+void Session::receive_answer(Now now, const std::string& id, const Json& frame, bool is_error,
+                             std::string_view text, std::string_view violation) {
+    const auto late = std::find_if(timed_out_.begin(), timed_out_.end(),
+                                   [&](const TimedOut& call) { return call.id == id; });
+    const bool is_late = late != timed_out_.end();
+    const bool right = outstanding_ && outstanding_->id == id;
+    const bool guessed = accepts_wrong_ids_ && outstanding_ && !right && !was_given(id);
+    const bool expected = right || guessed;
+    const bool malformed = is_error && (frame.size() < 5 || !frame[4].is_object());
+    if (observer_) {
+        observer_({.direction = Frame::Direction::in,
+                   .type = is_error ? Frame::Type::call_error : Frame::Type::call_result,
+                   .action = expected  ? std::string_view{outstanding_->action}
+                             : is_late ? std::string_view{late->action}
+                                       : std::string_view{},
+                   .id = id,
+                   .payload = behind_members(text, 2),
+                   .call_at = expected ? std::optional{outstanding_->sent_at} : std::nullopt,
+                   .violation = is_late     ? "late_answer"
+                                : guessed   ? "answer_with_wrong_id"
+                                : !expected ? "late_or_unknown_answer"
+                                : malformed ? "malformed_call_error"
+                                            : violation});
+    }
+    if (is_late) {
+        auto call = std::move(*late);
+        timed_out_.erase(late);
+        return receive_late_answer(now, std::move(call), frame, is_error);
+    }
+    if (!expected) return note("late_or_unknown_answer", id);
+    if (guessed) note("answer_with_wrong_id", id);
     if (is_error) {
-        if (frame.size() < 5 || !frame[4].is_object()) note("malformed_call_error", id);
-        settle_outstanding(
+        if (malformed) note("malformed_call_error", id);
+        return settle_outstanding(
             now, CallFailure{CallFailure::Kind::refused, text_at(frame, 2), text_at(frame, 3)});
-        return;
     }
     static const Json nothing = Json::object();
     settle_outstanding(now, frame.size() > 2 ? &frame[2] : &nothing);
@@ -101,10 +331,13 @@ void Session::refuse(std::string_view id, const CallError& error) {
     text += ',';
     append_json_string(text, std::string_view{error.description}.substr(0, description_size_max));
     text += ",{}]";
+    // What was refused may be taken another time.
+    std::erase_if(handled_, [&](const Handled& h) { return h.id == id && !h.is_id_reused; });
+    show_answer(id, Frame::Type::call_error, error.description);
 }
 
 void Session::call(Now now, std::string_view action, std::string_view payload, CallOptions options,
-                   std::function<void(RawAnswer)> done) {
+                   std::function<void(RawAnswer)> done, std::function<void(const Json&)> late) {
     std::string id = id_prefix_ + std::to_string(next_id_++);
     std::string frame = "[2,\"" + id + "\",\"";
     frame.append(action).append("\",").append(payload).append("]");
@@ -112,7 +345,14 @@ void Session::call(Now now, std::string_view action, std::string_view payload, C
         outstanding_->deadline =
             std::min(outstanding_->deadline, now.mono + timeout_before_lowering);
     }
-    enqueue({std::move(id), std::move(frame), std::move(options), std::move(done), {}});
+    enqueue({std::move(id),
+             std::string{action},
+             std::move(frame),
+             std::move(options),
+             std::move(done),
+             std::move(late),
+             {},
+             {}});
     send_next(now);
     if (waiting_.size() <= calls_max) return;
     // The last in line goes: never a lowering while there is anything else.
@@ -144,6 +384,8 @@ void Session::enqueue(Outgoing call) {
 
 void Session::send_next(Now now) {
     if (outstanding_ || waiting_.empty()) return;
+    const bool is_lowering = waiting_.front().options.priority == CallOptions::Priority::lowering;
+    if (now.mono < hold_until_ && !is_lowering) return;
     outstanding_ = std::move(waiting_.front());
     waiting_.pop_front();
     outstanding_->deadline = now.mono + outstanding_->options.timeout;
@@ -153,7 +395,16 @@ void Session::send_next(Now now) {
         outstanding_->deadline =
             std::min(outstanding_->deadline, now.mono + timeout_before_lowering);
     }
+    outstanding_->sent_at = now.mono;
     output_.push_back(std::move(outstanding_->frame));
+    if (!observer_) return;
+    observer_({.direction = Frame::Direction::out,
+               .type = Frame::Type::call,
+               .action = outstanding_->action,
+               .id = outstanding_->id,
+               .payload = behind_members(output_.back(), 3),
+               .call_at = {},
+               .violation = {}});
 }
 
 // The continuation may start another call, so it runs only once the queue is consistent again.
@@ -165,21 +416,29 @@ void Session::settle_outstanding(Now now, const RawAnswer& answer) {
 }
 
 std::optional<Instant> Session::deadline() const {
-    if (!outstanding_) return std::nullopt;
-    return outstanding_->deadline;
+    if (outstanding_) return outstanding_->deadline;
+    if (!waiting_.empty()) return hold_until_;
+    return std::nullopt;
 }
 
 void Session::on_timer(Now now) {
     while (outstanding_ && outstanding_->deadline <= now.mono) {
+        if (timed_out_.size() == timed_out_max) timed_out_.pop_front();
+        timed_out_.push_back(
+            {outstanding_->id, outstanding_->action, std::move(outstanding_->late), now.mono});
         settle_outstanding(now, CallFailure{CallFailure::Kind::timeout, {}, "no answer in time"});
     }
+    send_next(now);
 }
 
 void Session::on_disconnect() {
+    observer_ = nullptr;
     std::deque<Outgoing> calls = std::exchange(waiting_, {});
     if (outstanding_) calls.push_front(std::move(*outstanding_));
     outstanding_.reset();
     output_.clear();
+    handled_.clear();
+    timed_out_.clear();
     for (auto& call : calls) {
         call.done(CallFailure{CallFailure::Kind::disconnected, {}, "the connection ended"});
     }

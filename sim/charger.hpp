@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,12 +18,11 @@
 #include "base/time.hpp"
 #include "base/units.hpp"
 #include "ocpp/session.hpp"
-#include "ocpp/v16/core.hpp"
-#include "ocpp/v16/remote_trigger.hpp"
-#include "ocpp/v16/smart_charging.hpp"
+#include "ocpp/v16/all.hpp"
 #include "sim/car.hpp"
 #include "sim/charging_schedule.hpp"
 #include "sim/configuration.hpp"
+#include "sim/distortion.hpp"
 #include "sim/misbehaviour.hpp"
 #include "sim/random.hpp"
 
@@ -142,6 +142,14 @@ private:
     using StopReason = ocpp::v16::StopTransactionReason;
     static constexpr std::size_t no_charge = static_cast<std::size_t>(-1);
 
+    // A connector kept for a badge (5.13).
+    struct Reservation {
+        std::int32_t id = 0;
+        std::string id_tag;
+        std::optional<std::string> parent;
+        Timestamp until;
+    };
+
     struct Connector {
         int id = 0;
         bool operative = true;
@@ -159,7 +167,10 @@ private:
         std::size_t charge = no_charge;  // the running one
         Instant next_sample{};
         double register_wh = 0;
+        double register_base_wh = 0;  // what it does not show of its register
         Amps offered;
+        std::optional<Amps> limit;  // what profiles allow now, whatever is made of it
+        std::optional<Reservation> reservation;
         std::optional<Instant> offer_until;
         PhaseAmps drawn{};
         std::optional<Status> reported;
@@ -180,6 +191,12 @@ private:
         ocpp::IncomingCall call;
     };
 
+    // Something to be told once the link is there.
+    struct Planned {
+        Instant due;
+        std::function<void()> run;
+    };
+
     // charger.cpp: link, boot, heartbeat, status, timer
     Timestamp clock() const { return now_.wall + clock_offset_; }
     bool online() const { return connected_ && accepted_; }
@@ -189,7 +206,17 @@ private:
     void send_boot();
     void boot_answered(const ocpp::v16::BootNotification::Response& answer);
     void send_heartbeat();
+    std::chrono::seconds heartbeat_interval() const;
+    std::chrono::seconds sample_interval() const;  // 0: never
+    void plan_cut();
+    void be_cut_if_due();
     void reboot_if_due();
+    // In a charge that goes on: nothing is told but what comes after the restart.
+    void restart_in_charge_if_due();
+    void run_planned();
+    void plan(std::chrono::milliseconds later, std::function<void()> run) {
+        planned_.push_back({now_.mono + later, std::move(run)});
+    }
     Status status_of(const Connector& connector) const;
     void report_statuses();
     void report_status(Connector& connector);
@@ -201,6 +228,7 @@ private:
     // charger_outbox.cpp: the queue of transaction messages
     void enqueue(TransactionMessage message);
     void send_next_transaction_message();
+    void bring_stop_forward();
     template <class M>
     void transmit(const typename M::Request& request);
     void transaction_message_failed(const ocpp::CallFailure& failure);
@@ -211,6 +239,14 @@ private:
     Connector* find(int id);
     void advance();
     void serve_connector(Connector& connector);
+    void misbehave_in_charge(Connector& connector);
+    double reading_of(const Connector& connector) const {
+        return connector.register_wh - connector.register_base_wh;
+    }
+    Amps offer_for(const Connector& connector) const;
+    bool kept_for_another(const Connector& connector,
+                          const std::optional<std::string>& parent) const;
+    std::optional<bool> local_list_says(const std::string& id_tag) const;
     void update_offers();
     ConnectorUse use_of(const Connector& connector) const;
     void present_badge(Connector& connector);
@@ -226,7 +262,40 @@ private:
     ocpp::v16::MeterValue samples(const Connector& connector,
                                   ocpp::v16::ReadingContext context) const;
 
+    // charger_services.cpp: reservations, the local list, firmware, logs, certificates
+    ocpp::v16::CancelReservation::Response handle(const ocpp::v16::CancelReservation::Request&);
+    ocpp::v16::CertificateSigned::Response handle(const ocpp::v16::CertificateSigned::Request&);
+    ocpp::v16::DeleteCertificate::Response handle(const ocpp::v16::DeleteCertificate::Request&);
+    ocpp::v16::ExtendedTriggerMessage::Response handle(
+        const ocpp::v16::ExtendedTriggerMessage::Request&);
+    ocpp::v16::GetDiagnostics::Response handle(const ocpp::v16::GetDiagnostics::Request&);
+    ocpp::v16::GetInstalledCertificateIds::Response handle(
+        const ocpp::v16::GetInstalledCertificateIds::Request&);
+    ocpp::v16::GetLocalListVersion::Response handle(const ocpp::v16::GetLocalListVersion::Request&);
+    ocpp::v16::GetLog::Response handle(const ocpp::v16::GetLog::Request&);
+    ocpp::v16::InstallCertificate::Response handle(const ocpp::v16::InstallCertificate::Request&);
+    ocpp::v16::ReserveNow::Response handle(const ocpp::v16::ReserveNow::Request&);
+    ocpp::v16::SendLocalList::Response handle(const ocpp::v16::SendLocalList::Request&);
+    ocpp::v16::SignedUpdateFirmware::Response handle(
+        const ocpp::v16::SignedUpdateFirmware::Request&);
+    ocpp::v16::UpdateFirmware::Response handle(const ocpp::v16::UpdateFirmware::Request&);
+    // Sends a message whose answer says nothing.
+    template <class M>
+    void tell(const typename M::Request& request) {
+        session_.call<M>(now_, request, {}, [](const ocpp::Session::Answer<M>&) {});
+    }
+    void tell_firmware(ocpp::v16::FirmwareStatus status);
+    void tell_signed_firmware(ocpp::v16::SignedFirmwareStatus status, std::int32_t request_id);
+    void tell_diagnostics(ocpp::v16::DiagnosticsStatus status);
+    void tell_log(ocpp::v16::UploadLogStatus status, std::optional<std::int32_t> request_id);
+    // Restarts for a new firmware as soon as nobody charges.
+    void install(std::function<void()> installed);
+    void trigger_extended(ocpp::v16::ExtendedTriggerMessageRequestedMessage message,
+                          std::optional<int> connector);
+    void expire_reservations();
+
     // charger_commands.cpp: calls of the central system
+    std::optional<std::string> refusal_of(const ocpp::v16::SetChargingProfile::Request&) const;
     void answer(const ocpp::IncomingCall& call);
     template <class M>
     void answer_as(const ocpp::IncomingCall& call);
@@ -256,6 +325,7 @@ private:
     Configuration configuration_;
     ProfileStore profiles_;
     ocpp::Session session_;
+    Distortion distortion_;
     Now now_{};  // of the step that is being done
     std::optional<Instant> advanced_at_;
     std::chrono::milliseconds clock_offset_{0};  // its clock minus ours
@@ -270,6 +340,8 @@ private:
     std::optional<Instant> reboot_at_;
     Instant offline_until_{};  // restarting, or its network is gone
     std::optional<Instant> next_cut_;
+    std::optional<Instant> next_restart_;  // in the middle of a charge
+    std::vector<Planned> planned_;
 
     std::deque<TransactionMessage> outbox_;
     bool outbox_busy_ = false;
@@ -277,6 +349,13 @@ private:
     std::vector<std::string> cache_;  // badges the central system has accepted (3.5.1)
     std::vector<DelayedCall> delayed_;
     std::vector<std::function<void()>> after_reply_;  // what an accepted command brings about
+
+    std::map<std::string, ocpp::v16::IdTagInfo, std::less<>> local_list_;
+    std::int32_t local_list_version_ = 0;
+    ocpp::v16::FirmwareStatus firmware_ = ocpp::v16::FirmwareStatus::Idle;
+    ocpp::v16::DiagnosticsStatus diagnostics_ = ocpp::v16::DiagnosticsStatus::Idle;
+    ocpp::v16::UploadLogStatus log_ = ocpp::v16::UploadLogStatus::Idle;
+    std::vector<std::pair<ocpp::v16::CertificateUse, std::string>> certificates_;
 
     std::vector<Connector> connectors_;
     std::vector<Charge> charges_;

@@ -19,7 +19,9 @@ void Charger::answer_as(const ocpp::IncomingCall& call) {
         return;
     }
     const auto response = handle(*request);
-    session_.reply(call.id, response);
+    // Torn down before the answer has left.
+    const bool cut = options_.misbehaviour.reset_cuts_first && std::is_same_v<M, v16::Reset>;
+    if (!cut) session_.reply(call.id, response);
     for (const auto& consequence : std::exchange(after_reply_, {})) consequence();
 }
 
@@ -27,26 +29,47 @@ void Charger::answer(const ocpp::IncomingCall& call) {
     struct Route {
         std::string_view action;
         void (Charger::*run)(const ocpp::IncomingCall&);
+        bool of_few = true;  // known to a charge point of few commands
     };
     static constexpr std::array routes{
+        Route{v16::CancelReservation::action, &Charger::answer_as<v16::CancelReservation>, false},
+        Route{v16::CertificateSigned::action, &Charger::answer_as<v16::CertificateSigned>, false},
         Route{v16::ChangeAvailability::action, &Charger::answer_as<v16::ChangeAvailability>},
         Route{v16::ChangeConfiguration::action, &Charger::answer_as<v16::ChangeConfiguration>},
         Route{v16::ClearCache::action, &Charger::answer_as<v16::ClearCache>},
         Route{v16::ClearChargingProfile::action, &Charger::answer_as<v16::ClearChargingProfile>},
         Route{v16::DataTransfer::action, &Charger::answer_as<v16::DataTransfer>},
-        Route{v16::GetCompositeSchedule::action, &Charger::answer_as<v16::GetCompositeSchedule>},
+        Route{v16::DeleteCertificate::action, &Charger::answer_as<v16::DeleteCertificate>, false},
+        Route{v16::ExtendedTriggerMessage::action, &Charger::answer_as<v16::ExtendedTriggerMessage>,
+              false},
+        Route{v16::GetCompositeSchedule::action, &Charger::answer_as<v16::GetCompositeSchedule>,
+              false},
         Route{v16::GetConfiguration::action, &Charger::answer_as<v16::GetConfiguration>},
+        Route{v16::GetDiagnostics::action, &Charger::answer_as<v16::GetDiagnostics>, false},
+        Route{v16::GetInstalledCertificateIds::action,
+              &Charger::answer_as<v16::GetInstalledCertificateIds>, false},
+        Route{v16::GetLocalListVersion::action, &Charger::answer_as<v16::GetLocalListVersion>,
+              false},
+        Route{v16::GetLog::action, &Charger::answer_as<v16::GetLog>, false},
+        Route{v16::InstallCertificate::action, &Charger::answer_as<v16::InstallCertificate>, false},
         Route{v16::RemoteStartTransaction::action,
               &Charger::answer_as<v16::RemoteStartTransaction>},
         Route{v16::RemoteStopTransaction::action, &Charger::answer_as<v16::RemoteStopTransaction>},
+        Route{v16::ReserveNow::action, &Charger::answer_as<v16::ReserveNow>, false},
         Route{v16::Reset::action, &Charger::answer_as<v16::Reset>},
+        Route{v16::SendLocalList::action, &Charger::answer_as<v16::SendLocalList>, false},
         Route{v16::SetChargingProfile::action, &Charger::answer_as<v16::SetChargingProfile>},
-        Route{v16::TriggerMessage::action, &Charger::answer_as<v16::TriggerMessage>},
+        Route{v16::SignedUpdateFirmware::action, &Charger::answer_as<v16::SignedUpdateFirmware>,
+              false},
+        Route{v16::TriggerMessage::action, &Charger::answer_as<v16::TriggerMessage>, false},
         Route{v16::UnlockConnector::action, &Charger::answer_as<v16::UnlockConnector>},
+        Route{v16::UpdateFirmware::action, &Charger::answer_as<v16::UpdateFirmware>, false},
     };
     const auto route = std::find_if(routes.begin(), routes.end(),
                                     [&](const Route& r) { return r.action == call.action; });
-    if (route == routes.end()) {
+    const bool hidden =
+        options_.misbehaviour.few_commands && route != routes.end() && !route->of_few;
+    if (route == routes.end() || hidden) {
         session_.refuse(call.id, {ocpp::ErrorCode::NotImplemented, "unknown action"});
         return;
     }
@@ -65,6 +88,9 @@ bool Charger::change_availability(Connector& connector, bool operative) {
 v16::ChangeAvailability::Response Charger::handle(const v16::ChangeAvailability::Request& request) {
     using enum v16::ChangeAvailabilityStatus;
     const bool operative = request.type == v16::ChangeAvailabilityType::Operative;
+    if (request.connectorId == 0 && options_.misbehaviour.availability_zero_rejected) {
+        return {Rejected};
+    }
     if (request.connectorId == 0) {
         operative_ = operative;
         bool scheduled = false;
@@ -108,9 +134,12 @@ v16::GetConfiguration::Response Charger::handle(const v16::GetConfiguration::Req
 
 Charger::Connector* Charger::connector_for_remote_start(
     const v16::RemoteStartTransaction::Request& request) {
-    const auto usable = [](const Connector& connector) {
+    const auto usable = [&](const Connector& connector) {
         return connector.operative && connector.charge == no_charge && !connector.authorizing &&
-               !connector.remote_until;
+               !connector.remote_until &&
+               (!connector.reservation || connector.reservation->id_tag == request.idTag.value) &&
+               !(options_.misbehaviour.finishing_lock &&
+                 (connector.finished || connector.finishing_until));
     };
     if (request.connectorId) {
         Connector* connector = find(*request.connectorId);
@@ -134,6 +163,7 @@ v16::RemoteStartTransaction::Response Charger::handle(
     if (!accepted_ || !connector || bad_profile || reboot_at_) {
         return {v16::GenericStatus::Rejected};
     }
+    if (options_.misbehaviour.remote_start_ignored) return {v16::GenericStatus::Accepted};
     after_reply_.emplace_back([this, connector, request] {
         connector->id_tag = request.idTag.value;
         connector->remote_profile = request.chargingProfile;
@@ -149,9 +179,11 @@ v16::RemoteStartTransaction::Response Charger::handle(
 
 v16::RemoteStopTransaction::Response Charger::handle(
     const v16::RemoteStopTransaction::Request& request) {
+    if (options_.misbehaviour.remote_stop_rejected) return {v16::GenericStatus::Rejected};
     for (auto& connector : connectors_) {
         if (connector.charge == no_charge) continue;
         if (charges_[connector.charge].transaction_id() != request.transactionId) continue;
+        if (options_.misbehaviour.remote_stop_ignored) return {v16::GenericStatus::Accepted};
         after_reply_.emplace_back(
             [this, &connector] { end_charge(connector, StopReason::Remote); });
         return {v16::GenericStatus::Accepted};
@@ -162,12 +194,14 @@ v16::RemoteStopTransaction::Response Charger::handle(
 v16::Reset::Response Charger::handle(const v16::Reset::Request& request) {
     const StopReason reason =
         request.type == v16::ResetType::Soft ? StopReason::SoftReset : StopReason::HardReset;
+    if (options_.misbehaviour.reset_rejected) return {v16::GenericStatus::Rejected};
+    if (options_.misbehaviour.reset_ignored) return {v16::GenericStatus::Accepted};
     after_reply_.emplace_back([this, reason] {
         for (auto& connector : connectors_) {
             if (connector.charge != no_charge) end_charge(connector, reason);
         }
         // Time for the answer, and with a soft reset for StopTransaction, to leave.
-        reboot_at_ = now_.mono + 2s;
+        reboot_at_ = now_.mono + (options_.misbehaviour.reset_cuts_first ? 0s : 2s);
     });
     return {v16::GenericStatus::Accepted};
 }
@@ -179,7 +213,38 @@ v16::UnlockConnector::Response Charger::handle(const v16::UnlockConnector::Reque
         after_reply_.emplace_back(
             [this, connector] { end_charge(*connector, StopReason::UnlockCommand); });
     }
-    return {v16::UnlockConnectorStatus::Unlocked};
+    return {options_.misbehaviour.unlock_failed ? v16::UnlockConnectorStatus::UnlockFailed
+                                                : v16::UnlockConnectorStatus::Unlocked};
+}
+
+// Why it takes no such profile, valid as it may be.
+std::optional<std::string> Charger::refusal_of(
+    const v16::SetChargingProfile::Request& request) const {
+    using enum v16::ChargingProfilePurpose;
+    const auto& told = options_.misbehaviour;
+    const auto& profile = request.csChargingProfiles;
+    const auto& schedule = profile.chargingSchedule;
+    const auto purpose = profile.chargingProfilePurpose;
+    const bool amps = schedule.chargingRateUnit == v16::ChargingRateUnit::A;
+    const bool low = std::any_of(
+        schedule.chargingSchedulePeriod.begin(), schedule.chargingSchedulePeriod.end(),
+        [&](const auto& period) { return period.limit.value < (amps ? 60 : 60 * 230); });
+    if (told.reject_profiles) return "told to refuse charging profiles";
+    if (told.stack_level_zero && profile.stackLevel > 0) return "stack level 0 only";
+    if (told.rejects_amps && amps) return "limits in W only";
+    if (told.rejects_watts && !amps) return "limits in A only";
+    if (told.relative_only && profile.chargingProfileKind == v16::ChargingProfileKind::Absolute) {
+        return "no Absolute profiles";
+    }
+    if (told.rejects_tx_profile && purpose == TxProfile) return "no TxProfile";
+    if (told.rejects_tx_default && purpose == TxDefaultProfile && request.connectorId == 0) {
+        return "no TxDefaultProfile for connector 0";
+    }
+    if (told.rejects_charge_point_max && purpose == ChargePointMaxProfile) {
+        return "no ChargePointMaxProfile";
+    }
+    if (told.rejects_zero && low) return "no limit below 6 A";
+    return std::nullopt;
 }
 
 v16::SetChargingProfile::Response Charger::handle(const v16::SetChargingProfile::Request& request) {
@@ -188,8 +253,11 @@ v16::SetChargingProfile::Response Charger::handle(const v16::SetChargingProfile:
     Connector* connector = find(id);
     std::string why = "there is no such connector";
     auto status = Rejected;
-    if (options_.misbehaviour.reject_profiles) {
-        why = "told to refuse charging profiles";
+    if (auto refusal = refusal_of(request)) {
+        why = std::move(*refusal);
+    } else if (options_.misbehaviour.profiles_not_supported) {
+        why = "charging profiles are not supported";
+        status = NotSupported;
     } else if (connector || id == 0) {
         status = profiles_.set(id, request.csChargingProfiles,
                                connector ? use_of(*connector) : ConnectorUse{}, &why);
@@ -227,7 +295,9 @@ v16::GetCompositeSchedule::Response Charger::handle(
     response.status = v16::GenericStatus::Accepted;
     response.connectorId = request.connectorId;
     response.scheduleStart = clock();
-    response.chargingSchedule = profiles_.composite_schedule(
+    const ProfileStore nothing;
+    const ProfileStore& told = options_.misbehaviour.wrong_composite_schedule ? nothing : profiles_;
+    response.chargingSchedule = told.composite_schedule(
         request.connectorId, clock(), std::chrono::seconds{request.duration},
         request.chargingRateUnit.value_or(v16::ChargingRateUnit::A),
         connector ? use_of(*connector) : ConnectorUse{}, hardware_max);
@@ -237,10 +307,10 @@ v16::GetCompositeSchedule::Response Charger::handle(
 v16::TriggerMessage::Response Charger::handle(const v16::TriggerMessage::Request& request) {
     using enum v16::TriggerMessageStatus;
     const auto message = request.requestedMessage;
-    if (message == Trigger::DiagnosticsStatusNotification ||
-        message == Trigger::FirmwareStatusNotification) {
-        return {NotImplemented};
-    }
+    const bool named = request.connectorId.has_value();
+    if (options_.misbehaviour.trigger_rejected) return {Rejected};
+    if (options_.misbehaviour.trigger_without_connector && named) return {Rejected};
+    if (options_.misbehaviour.trigger_ignored) return {Accepted};
     const bool known =
         !request.connectorId || *request.connectorId == 0 || find(*request.connectorId) != nullptr;
     // Once accepted, a charge point does not boot again on demand (errata 3.40).
@@ -254,6 +324,12 @@ v16::TriggerMessage::Response Charger::handle(const v16::TriggerMessage::Request
 void Charger::trigger(Trigger message, std::optional<int> connector_id) {
     if (message == Trigger::BootNotification) return send_boot();
     if (message == Trigger::Heartbeat) return send_heartbeat();
+    if (message == Trigger::FirmwareStatusNotification) {
+        return tell<v16::FirmwareStatusNotification>({firmware_});
+    }
+    if (message == Trigger::DiagnosticsStatusNotification) {
+        return tell<v16::DiagnosticsStatusNotification>({diagnostics_});
+    }
     const bool all = !connector_id || *connector_id == 0;
     if (message == Trigger::StatusNotification && all) report_whole();
     // Connector 0 alone is the charge point itself; without an id everything is meant.

@@ -17,6 +17,8 @@ constexpr std::size_t messages_max = 2'000;
 }  // namespace
 
 void Charger::enqueue(TransactionMessage message) {
+    using Start = v16::StartTransaction::Request;
+    if (options_.misbehaviour.no_start && std::holds_alternative<Start>(message.request)) return;
     if (outbox_.size() >= messages_max) {
         // The first message may be on its way.
         const auto oldest =
@@ -49,6 +51,7 @@ void Charger::transmit(const typename M::Request& request) {
 
 void Charger::send_next_transaction_message() {
     if (!online() || outbox_busy_ || outbox_.empty() || now_.mono < outbox_retry_at_) return;
+    if (options_.misbehaviour.stop_before_start) bring_stop_forward();
     outbox_busy_ = true;
     auto& message = outbox_.front();
     // A charge point that was never told an id says -1 (errata 3.18).
@@ -63,6 +66,19 @@ void Charger::send_next_transaction_message() {
         stop.transactionId = transaction_id;
         transmit<v16::StopTransaction>(stop);
     }
+}
+
+// The stop of the charge whose start is first in the queue overtakes it.
+void Charger::bring_stop_forward() {
+    if (!std::holds_alternative<v16::StartTransaction::Request>(outbox_.front().request)) return;
+    const auto stop = std::find_if(outbox_.begin(), outbox_.end(), [&](const auto& waiting) {
+        return waiting.charge == outbox_.front().charge &&
+               std::holds_alternative<v16::StopTransaction::Request>(waiting.request);
+    });
+    if (stop == outbox_.end()) return;
+    TransactionMessage first = std::move(*stop);
+    outbox_.erase(stop);
+    outbox_.push_front(std::move(first));
 }
 
 void Charger::transaction_message_failed(const CallFailure& failure) {

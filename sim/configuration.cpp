@@ -56,11 +56,13 @@ std::vector<v16::Measurand> parse_measurands(std::string_view list) {
     return measurands;
 }
 
+void Configuration::add(std::string_view key, std::string value, Type type, bool readonly) {
+    entries_.push_back({std::string{key}, std::move(value), type, readonly, {}});
+}
+
 Configuration::Configuration(int connectors, std::string_view phase_rotation,
-                             const ProfileCapacity& profiles) {
-    const auto add = [&](const char* key, std::string value, Type type, bool readonly = false) {
-        entries_.push_back({key, std::move(value), type, readonly});
-    };
+                             const ProfileCapacity& profiles, const Misbehaviour& misbehaviour)
+    : misbehaviour_(misbehaviour) {
     std::string rotation;
     for (int connector = 0; connector <= connectors; ++connector) {
         rotation += (connector > 0 ? "," : "") + std::to_string(connector) + "." +
@@ -72,8 +74,11 @@ Configuration::Configuration(int connectors, std::string_view phase_rotation,
     add("ClockAlignedDataInterval", "0", Type::number, true);
     add("ConnectionTimeOut", "60", Type::number);
     add("ConnectorPhaseRotation", rotation, Type::text, true);
-    add("GetConfigurationMaxKeys", "64", Type::number, true);
+    add("GetConfigurationMaxKeys", misbehaviour_.configuration_one_key ? "1" : "64", Type::number,
+        true);
     add("HeartbeatInterval", "300", Type::number);
+    add("LocalAuthListEnabled", "true", Type::flag);
+    add("LocalAuthListMaxLength", "100", Type::number, true);
     add("LocalAuthorizeOffline", "true", Type::flag);
     add("LocalPreAuthorize", "false", Type::flag);
     add("MeterValuesAlignedData", "", Type::measurands, true);
@@ -82,12 +87,16 @@ Configuration::Configuration(int connectors, std::string_view phase_rotation,
         Type::measurands);
     add("MeterValueSampleInterval", "60", Type::number);
     add("NumberOfConnectors", std::to_string(connectors), Type::number, true);
+    add("ReserveConnectorZeroSupported", "true", Type::flag, true);
     add("ResetRetries", "0", Type::number, true);
+    add("SendLocalListMaxLength", "20", Type::number, true);
     add("StopTransactionOnEVSideDisconnect", "true", Type::flag, true);
     add("StopTransactionOnInvalidId", "true", Type::flag);
     add("StopTxnAlignedData", "", Type::measurands, true);
     add("StopTxnSampledData", "", Type::measurands, true);
-    add("SupportedFeatureProfiles", "Core,SmartCharging,RemoteTrigger", Type::text, true);
+    add("SupportedFeatureProfiles",
+        "Core,SmartCharging,RemoteTrigger,Reservation,LocalAuthListManagement,FirmwareManagement",
+        Type::text, true);
     add("TransactionMessageAttempts", "3", Type::number);
     add("TransactionMessageRetryInterval", "20", Type::number);
     add("UnlockConnectorOnEVSideDisconnect", "true", Type::flag, true);
@@ -97,6 +106,9 @@ Configuration::Configuration(int connectors, std::string_view phase_rotation,
     add("ChargingScheduleMaxPeriods", std::to_string(profiles.periods_max), Type::number, true);
     add("ConnectorSwitch3to1PhaseSupported", "false", Type::flag, true);
     add("MaxChargingProfilesInstalled", std::to_string(profiles.profiles_max), Type::number, true);
+    for (int number = 1; misbehaviour_.configuration_huge && number <= 300; ++number) {
+        add("Vendor.Setting." + std::to_string(number), std::string(100, 'v'), Type::text, true);
+    }
 }
 
 const Configuration::Entry* Configuration::find(std::string_view key) const {
@@ -133,10 +145,15 @@ v16::GetConfiguration::Response Configuration::read(
         known.push_back({entry.key, entry.readonly, CiString<500>{entry.value}});
     };
     if (!request.key || request.key->empty()) {
-        for (const Entry& entry : entries_) add(entry);
+        for (const Entry& entry : entries_) {
+            if (known.empty() || !misbehaviour_.configuration_one_key) add(entry);
+        }
         return response;
     }
-    for (const auto& key : *request.key) {
+    // It answers as many as it says in GetConfigurationMaxKeys, and nothing about the rest.
+    const auto keys_max = static_cast<std::size_t>(number("GetConfigurationMaxKeys"));
+    for (std::size_t i = 0; i < std::min(keys_max, request.key->size()); ++i) {
+        const auto& key = (*request.key)[i];
         if (const Entry* entry = find(key.value)) {
             add(*entry);
         } else {
@@ -153,9 +170,22 @@ v16::ChangeConfigurationStatus Configuration::change(std::string_view key, std::
     if (!entry) return NotSupported;
     std::string text{value};
     if (entry->type == Type::flag) text = to_lower(value);
+    if (misbehaviour_.change_rejected) return Rejected;
     if (entry->readonly || !valid(entry->type, text)) return Rejected;
+    if (misbehaviour_.change_not_applied) return Accepted;
+    if (misbehaviour_.change_needs_reboot) {
+        const auto at = static_cast<std::size_t>(entry - entries_.data());
+        entries_[at].after_reboot = std::move(text);
+        return RebootRequired;
+    }
     assign(entry->key, std::move(text));
     return Accepted;
+}
+
+void Configuration::apply_changes() {
+    for (Entry& entry : entries_) {
+        if (entry.after_reboot) entry.value = *std::exchange(entry.after_reboot, std::nullopt);
+    }
 }
 
 void Configuration::assign(std::string_view key, std::string value) {

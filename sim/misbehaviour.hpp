@@ -1,4 +1,5 @@
-// Ways in which real charge points misbehave, as switches of a simulated one. Plain values.
+// Ways in which real charge points misbehave, as switches of a simulated one. The list with its
+// families and meanings is sim/misbehaviours.inc. Plain values.
 #pragma once
 
 #include <string>
@@ -8,21 +9,22 @@
 
 namespace busbar::sim {
 
+// One switch a line of the list; all off is a charge point as the specification asks. With
+// forget_unanswered off, a transaction message is repeated unchanged until it is answered (3.7).
 struct Misbehaviour {
-    // Off: a transaction message is repeated unchanged until it is answered, as OCPP 1.6, 3.7 asks.
-    // On: it is given up after the first attempt that fails.
-    bool forget_unanswered = false;
-    bool cut_links = false;        // the connection breaks at random, once a minute or so
-    bool ignore_limits = false;    // accepts charging profiles and does not obey them
-    bool no_stop = false;          // never sends StopTransaction
-    bool late_answers = false;     // handles and answers calls 5 to 45 s late
-    bool reject_profiles = false;  // answers SetChargingProfile with Rejected
-    bool send_twice = false;       // sends each StartTransaction and StopTransaction twice
+#define QUIRK(family, name, meaning) bool name = false;
+#include "sim/misbehaviours.inc"
+#undef QUIRK
+    bool operator==(const Misbehaviour&) const = default;
 };
 
+// One of the ways to misbehave.
 struct MisbehaviourName {
-    std::string_view name;
+    std::string name;    // as --misbehave takes it: "cut-links"
+    std::string family;  // "meter-values"
     std::string_view meaning;
+    bool Misbehaviour::*flag;
+    bool value;  // what naming it sets the switch to
 };
 // The names --misbehave knows, "repeat-unanswered" (conforming, the default) included.
 const std::vector<MisbehaviourName>& misbehaviour_names();

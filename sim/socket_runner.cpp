@@ -1,9 +1,11 @@
 #include "sim/socket_runner.hpp"
 
 #include <algorithm>
+#include <deque>
 
 #include "meters/bus_server.hpp"
 #include "net/websocket_client.hpp"
+#include "sim/socket_handshake.hpp"
 
 namespace busbar::sim {
 namespace {
@@ -17,6 +19,10 @@ constexpr milliseconds back_off_min{1'000};
 constexpr milliseconds back_off_max{30'000};
 constexpr milliseconds stop_patience{5'000};
 constexpr milliseconds close_patience{1'000};
+// Connections that are kept open without a word; the oldest goes first.
+constexpr std::size_t silent_max = 2;
+constexpr milliseconds twin_pause_min{2'000};
+constexpr milliseconds twin_pause_max{6'000};
 
 // SIM001, and SIM0001 where there are more than 999 of them.
 std::string identity_of(const std::string& prefix, int number, int count) {
@@ -55,6 +61,9 @@ struct Station {
     Drivers drivers;
     asio::steady_timer timer;
     std::unique_ptr<net::WebSocketClient> client;
+    std::deque<std::unique_ptr<net::WebSocketClient>> silent;  // left behind, half open
+    std::unique_ptr<net::WebSocketClient> twin;  // another charge point of the same identity
+    std::optional<Instant> twin_at;
     Instant connect_at;
     milliseconds back_off = back_off_min;
     std::string last_failure;  // told already
@@ -93,6 +102,8 @@ struct SocketRunner::Plant : std::enable_shared_from_this<Plant> {
 
     void connect(Station& station);
     void on_opened(Station& station);
+    void leave_half_open(Station& station);
+    void send_twin(Station& station);
     void on_closed(Station& station, std::string_view reason);
     void pump(Station& station);
     void arm(Station& station);
@@ -120,14 +131,8 @@ struct SocketRunner::Plant : std::enable_shared_from_this<Plant> {
 };
 
 void SocketRunner::Plant::connect(Station& station) {
-    net::WebSocketClientOptions settings;
-    settings.url = options.url;
-    while (settings.url.ends_with('/')) settings.url.pop_back();
-    settings.url += "/" + station.identity();
-    settings.subprotocol = "ocpp1.6";
-    if (options.password) {
-        settings.basic_credentials = station.identity() + ":" + *options.password;
-    }
+    const auto settings =
+        handshake_of(options.url, station.identity(), options.password, options.misbehaviour);
     net::WebSocketClientEvents callbacks;
     callbacks.opened = [this, &station](std::string_view) { on_opened(station); };
     callbacks.received = [this, &station](std::string_view text) {
@@ -142,8 +147,35 @@ void SocketRunner::Plant::on_opened(Station& station) {
     station.back_off = back_off_min;
     station.last_failure.clear();
     if (events.link) events.link(station.identity(), true, {});
-    station.charger.connected(clock());
+    const Now now = clock();
+    if (options.misbehaviour.double_connection) {
+        station.twin_at =
+            now.mono + milliseconds{random.pick(static_cast<int>(twin_pause_min.count()),
+                                                static_cast<int>(twin_pause_max.count()))};
+    }
+    station.charger.connected(now);
     pump(station);
+}
+
+// Its network is gone and nobody has noticed: the old connection stays, a new one will come.
+void SocketRunner::Plant::leave_half_open(Station& station) {
+    station.client->freeze();
+    station.silent.push_back(std::move(station.client));
+    if (station.silent.size() > silent_max) station.silent.pop_front();
+    on_closed(station, "left half open");
+}
+
+// A charge point that somebody gave the same identity says hello.
+void SocketRunner::Plant::send_twin(Station& station) {
+    station.twin_at.reset();
+    const auto settings =
+        handshake_of(options.url, station.identity(), options.password, options.misbehaviour);
+    net::WebSocketClientEvents callbacks;
+    callbacks.opened = [&station](std::string_view) {
+        station.twin->send(R"([2,"twin","Heartbeat",{}])");
+    };
+    callbacks.received = [](std::string_view) {};
+    station.twin = std::make_unique<net::WebSocketClient>(loop, settings, std::move(callbacks));
 }
 
 void SocketRunner::Plant::on_closed(Station& station, std::string_view reason) {
@@ -178,12 +210,16 @@ void SocketRunner::Plant::pump(Station& station) {
         if (station.client) station.client->send(std::move(text));
     }
     if (!station.charger.wants_connection()) {
-        // As a power failure would: `closed` follows.
-        if (station.client && station.client->is_open()) station.client->drop();
         station.back_off = back_off_min;
+        if (station.client && station.client->is_open()) {
+            if (options.misbehaviour.half_open) return leave_half_open(station);
+            // As a power failure would: `closed` follows.
+            station.client->drop();
+        }
     } else if (!station.client && station.connect_at <= now.mono) {
         connect(station);
     }
+    if (!stopping && station.twin_at && *station.twin_at <= now.mono) send_twin(station);
     arm(station);
 }
 
@@ -193,6 +229,7 @@ void SocketRunner::Plant::arm(Station& station) {
     if (!station.client && station.charger.wants_connection()) {
         next = std::min(next, station.connect_at);
     }
+    if (!stopping && station.twin_at) next = std::min(next, *station.twin_at);
     const auto pause = std::max(next - clock().mono, milliseconds{1});
     station.timer.expires_after(pause);
     station.timer.async_wait([self = weak_from_this(), &station](const auto& error) {
@@ -287,6 +324,8 @@ void SocketRunner::Plant::cut_off() {
     for (auto& station : stations) {
         station->timer.cancel();
         station->client.reset();
+        station->twin.reset();
+        station->silent.clear();
     }
     meter.reset();
 }

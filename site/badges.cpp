@@ -1,9 +1,10 @@
 #include "site/badges.hpp"
 
-#include <set>
+#include <algorithm>
 
+#include "base/codec.hpp"
 #include "ocpp/identity.hpp"
-#include "site/charge_points.hpp"
+#include "site/local_list.hpp"
 
 namespace busbar::site {
 namespace {
@@ -59,6 +60,7 @@ std::vector<Violation> check(const Badge& badge) {
 db::Journal::Ticket save(Site& site, Badge badge) {
     site.badges.insert_or_assign(badge.id_tag, badge);
     site.last_badge_edit = site.record({std::move(badge)});
+    badges_changed(site, site.now);
     return site.last_badge_edit;
 }
 
@@ -67,33 +69,22 @@ std::optional<db::Journal::Ticket> remove_badge(Site& site, std::string_view id_
     if (it == site.badges.end()) return std::nullopt;
     site.last_badge_edit = site.record({db::BadgeRemoved{it->second.id_tag}});
     site.badges.erase(it);
+    badges_changed(site, site.now);
     return site.last_badge_edit;
 }
 
 void replace_badges(Site& site, std::vector<Badge> badges) {
-    site.badges.clear();
+    decltype(site.badges) replaced;
     for (auto& badge : badges) {
         std::string key = badge.id_tag;
-        site.badges.insert_or_assign(std::move(key), std::move(badge));
+        replaced.insert_or_assign(std::move(key), std::move(badge));
     }
-}
-
-void replace_charge_points(Site& site, std::vector<db::ChargePointSaved> settings, Now now) {
-    std::set<std::string, std::less<>> present;
-    for (auto& row : settings) {
-        present.insert(row.id);
-        apply_settings(site, std::move(row), now);
-    }
-    for (auto it = site.charge_points.begin(); it != site.charge_points.end();) {
-        auto& charger = it->second;
-        const bool keep = present.contains(it->first) || !charger.open.empty();
-        if (keep) {
-            ++it;
-            continue;
-        }
-        forget_in_memory(site, charger);
-        it = site.charge_points.erase(it);
-    }
+    // Chargers' lists are not sent again because the database has come back.
+    const bool is_news = !std::equal(
+        replaced.begin(), replaced.end(), site.badges.begin(), site.badges.end(),
+        [](const auto& a, const auto& b) { return to_json(a.second) == to_json(b.second); });
+    site.badges = std::move(replaced);
+    if (is_news) badges_changed(site, site.now);
 }
 
 }  // namespace busbar::site

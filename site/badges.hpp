@@ -24,8 +24,4 @@ std::optional<db::Journal::Ticket> remove_badge(Site& site, std::string_view id_
 // the snapshot includes every edit of our own.
 void replace_badges(Site& site, std::vector<Badge> badges);
 
-// The same for the settings of charge points: unknown ones appear, missing ones that are not
-// connected and have no running transaction go; one that is no longer accepted is disconnected.
-void replace_charge_points(Site& site, std::vector<db::ChargePointSaved> settings, Now now);
-
 }  // namespace busbar::site

@@ -1,7 +1,13 @@
 #include "site/charge_points.hpp"
 
+#include <set>
+
 #include "ocpp/identity.hpp"
+#include "site/availability.hpp"
+#include "site/charger_keys.hpp"
+#include "site/local_list.hpp"
 #include "site/metering.hpp"
+#include "site/safe_profiles.hpp"
 
 namespace busbar::site {
 namespace {
@@ -63,6 +69,7 @@ void apply_settings(Site& site, db::ChargePointSaved settings, Now now) {
     const bool was_accepted = charger.settings.state == "accepted";
     const bool password_changed = charger.settings.password_hash != settings.password_hash;
     charger.settings = std::move(settings);
+    resolve_quirks(site, charger);
     const bool is_accepted = charger.settings.state == "accepted";
     if (password_changed || (was_accepted && !is_accepted)) {
         close_link(charger, "the settings of this charge point have changed");
@@ -96,10 +103,36 @@ void forget_in_memory(Site& site, ChargePoint& charger) {
 
 db::Journal::Ticket remove_charge_point(Site& site, std::string_view id) {
     const auto it = site.charge_points.find(id);
+    forget_safe_currents(site, it->second);
+    forget_configuration(site, it->second);
+    forget_availability(site, it->second);
+    forget_local_list(site, it->second);
     forget_in_memory(site, it->second);
     site.last_charge_point_edit = site.record({db::ChargePointRemoved{it->first}});
     site.charge_points.erase(it);
     return site.last_charge_point_edit;
+}
+
+void replace_charge_points(Site& site, std::vector<db::ChargePointSaved> settings, Now now) {
+    std::set<std::string, std::less<>> present;
+    for (auto& row : settings) {
+        present.insert(row.id);
+        apply_settings(site, std::move(row), now);
+    }
+    for (auto it = site.charge_points.begin(); it != site.charge_points.end();) {
+        auto& charger = it->second;
+        const bool keep = present.contains(it->first) || !charger.open.empty();
+        if (keep) {
+            ++it;
+            continue;
+        }
+        forget_safe_currents(site, charger);
+        forget_configuration(site, charger);
+        forget_availability(site, charger);
+        forget_local_list(site, charger);
+        forget_in_memory(site, charger);
+        it = site.charge_points.erase(it);
+    }
 }
 
 }  // namespace busbar::site

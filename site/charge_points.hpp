@@ -33,4 +33,9 @@ void forget_in_memory(Site& site, ChargePoint& charger);
 // Removes a charge point without obstacle; its transactions stay in the database.
 db::Journal::Ticket remove_charge_point(Site& site, std::string_view id);
 
+// All settings as the database has them now (a change by another program): unknown charge points
+// appear, missing ones without a running transaction go; one that is no longer accepted is
+// disconnected. The caller makes sure that the snapshot includes every edit of our own.
+void replace_charge_points(Site& site, std::vector<db::ChargePointSaved> settings, Now now);
+
 }  // namespace busbar::site

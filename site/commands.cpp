@@ -3,18 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include <boost/mp11/list.hpp>
-
-#include "ocpp/v16/core.hpp"
-#include "ocpp/v16/remote_trigger.hpp"
-#include "ocpp/v16/smart_charging.hpp"
-#include "site/authorization.hpp"
+#include "site/authorization_key.hpp"
+#include "site/command_rules.hpp"
 
 namespace busbar::site {
 namespace {
-
-using ToCharger = boost::mp11::mp_list<v16::RemoteStartTransaction, v16::RemoteStopTransaction,
-                                       v16::Reset, v16::SetChargingProfile, v16::TriggerMessage>;
 
 using Done = std::function<void(CommandResult)>;
 
@@ -42,81 +35,99 @@ CommandFailure failure_of(const ocpp::CallFailure& failure) {
     return {To::disconnected, failure.description, {}, {}};
 }
 
-// What the site knows that the schema does not: nothing means "go ahead".
-template <class Request>
-std::optional<CommandFailure> objection(const Site&, const ChargePoint&, const Request&, Now) {
-    return std::nullopt;
+CommandFailure not_connected() {
+    return {CommandFailure::Kind::not_connected, "the charge point is not connected", {}, {}};
 }
 
-CommandFailure invalid(std::string pointer, std::string detail) {
-    return {CommandFailure::Kind::invalid_payload,
-            "",
-            {{Defect::bad_value, std::move(pointer), std::move(detail)}},
-            {}};
-}
-
-// A profile replaces another of its purpose and stack level (3.13.2): a TxProfile or
-// TxDefaultProfile from elsewhere would take the place of load management's limits. A
-// ChargePointMaxProfile can only lower what they allow (3.13.3).
-std::optional<CommandFailure> objection(const Site&, const ChargePoint&,
-                                        const v16::SetChargingProfile::Request& request, Now) {
-    const auto& profile = request.csChargingProfiles;
-    if (profile.chargingProfilePurpose != v16::ChargingProfilePurpose::ChargePointMaxProfile) {
-        return invalid("/csChargingProfiles/chargingProfilePurpose",
-                       "load management sets these: only ChargePointMaxProfile may be sent");
+// A DataTransfer is of one vendor: that one is unknown says nothing about others.
+void learn_from(Site& site, ChargePoint& charger, std::string_view action,
+                const ocpp::CallFailure& failure) {
+    if (failure.kind != ocpp::CallFailure::Kind::refused) return;
+    const auto& code = failure.error_code;
+    if (!equal_ignoring_case(code, "NotImplemented") &&
+        !equal_ignoring_case(code, "NotSupported")) {
+        return;
     }
-    if (profile.chargingProfileId < 1000 || profile.chargingProfileId >= 4000) return std::nullopt;
-    return invalid("/csChargingProfiles/chargingProfileId",
-                   "1000 to 3999 belong to load management: choose another");
+    if (action != v16::DataTransfer::action) learn_unsupported(site, charger, action, site.now);
 }
 
-std::optional<CommandFailure> objection(const Site& site, const ChargePoint& charger,
-                                        const v16::RemoteStartTransaction::Request& request,
-                                        Now now) {
-    if (request.chargingProfile) {
-        return invalid("/chargingProfile", "load management sets the limits: leave it out");
+// What follows from an answer; the charge point may have been removed while it was asked.
+template <class M>
+std::optional<std::int64_t> follow_up(Site& site, const std::string& charge_point,
+                                      const typename M::Request& request,
+                                      const typename M::Response& response) {
+    ChargePoint* charger = site.find(charge_point);
+    if (!charger) return std::nullopt;
+    const auto operation = answered(site, *charger, request, response, site.now);
+    if (operation) link_upload(site, request, *operation);
+    return operation;
+}
+
+template <class M>
+CommandResult result_of(Site& site, const std::string& charge_point,
+                        const typename M::Request& request,
+                        const ocpp::Session::Answer<M>& answer) {
+    if (const auto* failure = std::get_if<ocpp::CallFailure>(&answer)) {
+        if (ChargePoint* charger = site.find(charge_point)) {
+            learn_from(site, *charger, M::action, *failure);
+            using enum ocpp::CallFailure::Kind;
+            const bool may_have_arrived = failure->kind == timeout ||
+                                          failure->kind == disconnected ||
+                                          failure->kind == invalid_answer;
+            if (may_have_arrived) unanswered(site, *charger, request, site.now);
+        }
+        return failure_of(*failure);
     }
-    const auto badge = site.badges.find(request.idTag);
-    const auto verdict =
-        authorize({.badge = badge == site.badges.end() ? nullptr : &badge->second,
-                   .charge_point = charger.settings.id,
-                   .at = now.wall,
-                   .active_transactions = site.open_transactions_of(request.idTag)});
-    if (verdict.accepted()) return std::nullopt;
-    return CommandFailure{CommandFailure::Kind::not_allowed_now,
-                          "the badge would be refused: " + verdict.reason,
-                          {},
-                          {}};
+    const auto& response = std::get<typename M::Response>(answer);
+    return CommandAnswer{.payload = to_json(response),
+                         .operation = follow_up<M>(site, charge_point, request, response)};
+}
+
+template <class M>
+void send(Site& site, ChargePoint& charger, const typename M::Request& request, Now now,
+          Done done) {
+    auto& session = charger.link->session;
+    const auto id = charger.settings.id;
+    session.call<M>(
+        now, request, {},
+        [&site, id, request, done](const auto& answer) {
+            done(result_of<M>(site, id, request, answer));
+        },
+        // Nobody waits for it any more, but what it begins is followed all the same.
+        [&site, id, request](const auto& response) { follow_up<M>(site, id, request, response); });
+    if (const auto deadline = session.deadline()) site.wake_by(*deadline);
+    charger.link->flush();
 }
 
 template <class M>
 void run(Site& site, ChargePoint& charger, std::string_view payload, Now now, Done done) {
     DecodeReport report;
-    const auto request = decode_text<typename M::Request>(payload, {}, report);
+    auto request = decode_text<typename M::Request>(payload, {}, report);
     if (!request) {
         return done(CommandFailure{CommandFailure::Kind::invalid_payload, "", report.errors, {}});
     }
-    if (auto refusal = objection(site, charger, *request, now)) return done(std::move(*refusal));
-    if (!charger.link) {
-        return done(CommandFailure{
-            CommandFailure::Kind::not_connected, "the charge point is not connected", {}, {}});
+    if (auto refusal = general_objection(site, charger, M::action)) {
+        return done(std::move(*refusal));
     }
-    auto& session = charger.link->session;
-    session.call<M>(now, *request, {}, [done](const auto& answer) {
-        if (const auto* failure = std::get_if<ocpp::CallFailure>(&answer)) {
-            return done(failure_of(*failure));
+    if (auto refusal = objection(site, charger, *request, now)) return done(std::move(*refusal));
+    if (!charger.link) return done(not_connected());
+    if (auto defect = resolve_location(site, charger, *request, now)) {
+        return done(
+            CommandFailure{CommandFailure::Kind::invalid_payload, "", {std::move(*defect)}, {}});
+    }
+    if constexpr (std::is_same_v<M, v16::ChangeConfiguration>) {
+        if (equal_ignoring_case(request->key, authorization_key)) {
+            return change_authorization_key(site, charger, request->value.value, std::move(done));
         }
-        done(to_json(std::get<typename M::Response>(answer)));
-    });
-    if (const auto deadline = session.deadline()) site.wake_by(*deadline);
-    charger.link->flush();
+    }
+    send<M>(site, charger, *request, now, std::move(done));
 }
 
 template <class... M>
 constexpr auto make_routes(boost::mp11::mp_list<M...>) {
     return std::array{Route{M::action, &run<M>}...};
 }
-constexpr auto routes = make_routes(ToCharger{});
+constexpr auto routes = make_routes(v16::ToChargePoint{});
 
 std::string known_actions() {
     std::string out;

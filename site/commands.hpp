@@ -2,7 +2,9 @@
 // site, sent, and its answer passed on. Site loop.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -31,8 +33,16 @@ struct CommandFailure {
     std::string error_code;
 };
 
-// The response payload as JSON text, or why there is none.
-using CommandResult = std::variant<CommandFailure, std::string>;
+// What the charger answered.
+struct CommandAnswer {
+    std::string payload;                    // its response payload as JSON text
+    std::optional<std::int64_t> operation;  // the one that follows what comes after
+};
+
+using CommandResult = std::variant<CommandFailure, CommandAnswer>;
+
+// The configuration key that holds the charger's Basic password (security white paper, A02).
+inline constexpr std::string_view authorization_key = "AuthorizationKey";
 
 // Sends `action` with this JSON payload to the charger. `done` runs once, now or later.
 void command(Site& site, std::string_view charge_point, std::string_view action,

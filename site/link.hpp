@@ -2,7 +2,9 @@
 // real one (app/compose) sits on a WebSocket, the simulated one on a simulated network. Site loop.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,11 @@ public:
     virtual void flush() = 0;
     // Ends the connection (RFC 6455, 7.4.1 codes). Site::disconnected follows.
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
+    // Tells, now or later, whether the peer still answers within this time. A link that cannot
+    // find out says no.
+    virtual void probe(std::chrono::milliseconds, std::function<void(bool alive)> done) {
+        done(false);
+    }
 
     ocpp::Session session;
     const std::uint64_t generation;

@@ -2,8 +2,9 @@
 // it what the chargers answered. Site loop.
 #pragma once
 
-#include <memory>
+#include <functional>
 
+#include "ocpp/v16/smart_charging.hpp"
 #include "site/site.hpp"
 
 namespace busbar::site {
@@ -14,8 +15,9 @@ void on_meter_sample(Site& site, const dlm::MeterInput& sample, Now now);
 // Runs a step if one is wanted or due. Call it after every event and timer.
 void manage_load(Site& site, Now now);
 
-// Installs the safe TxDefaultProfile on every connector of a charger that lacks it, and asks for
-// the state of connectors that are unknown.
-void set_up(Site& site, ChargePoint& charger, Now now);
+// Sends a profile as the charger's quirks want it written. Precondition: it is connected.
+void send_profile(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request,
+                  ocpp::CallOptions options,
+                  std::function<void(const ocpp::Session::Answer<v16::SetChargingProfile>&)> done);
 
 }  // namespace busbar::site

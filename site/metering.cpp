@@ -1,7 +1,6 @@
 #include "site/metering.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "site/routes.hpp"
@@ -10,148 +9,158 @@ namespace busbar::site {
 
 namespace {
 
-std::optional<double> finite_number(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '+')) text.remove_prefix(1);
-    while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-    std::string with_point{text};
-    // Decimal commas: some chargers format for their display (field practice).
-    std::replace(with_point.begin(), with_point.end(), ',', '.');
-    double value = 0;
-    const char* end = with_point.data() + with_point.size();
-    const auto [last, error] = std::from_chars(with_point.data(), end, value);
-    if (error != std::errc{} || last != end || !std::isfinite(value)) return std::nullopt;
-    return value;
+using std::chrono::seconds;
+
+Transaction* find_named(Context& on, std::int32_t transaction_id) {
+    if (auto* open = on.site.find_open(on.charger, transaction_id)) return open;
+    auto& stopped = on.charger.stopped;
+    const auto it = std::find_if(stopped.rbegin(), stopped.rend(), [&](const Transaction& t) {
+        return t.start.transaction_id == transaction_id;
+    });
+    return it == stopped.rend() ? nullptr : &*it;
 }
 
-// The unit that rows use, and the factor to it.
-struct Scale {
-    v16::Unit unit;
-    double factor;
-};
-Scale scale_of(v16::Unit unit) {
-    using enum v16::Unit;
-    switch (unit) {
-        case kWh:
-            return {Wh, 1000};
-        case kvarh:
-            return {varh, 1000};
-        case kW:
-            return {W, 1000};
-        case kVA:
-            return {VA, 1000};
-        case kvar:
-            return {var, 1000};
-        case Celcius:
-            return {Celsius, 1};
-        default:
-            return {unit, 1};
+// The newest that had begun by then and, if it has stopped, had not been over for longer than
+// `after_stop`.
+Transaction* find_stopped_at(ChargePoint& charger, std::int32_t connector_id, Timestamp at,
+                             seconds after_stop) {
+    const auto it =
+        std::find_if(charger.stopped.rbegin(), charger.stopped.rend(), [&](const Transaction& t) {
+            return t.start.connector_id == connector_id && t.start.started_at <= at &&
+                   at <= t.stop->stopped_at + after_stop;
+        });
+    return it == charger.stopped.rend() ? nullptr : &*it;
+}
+
+// Chargers leave the id out, send 0, -1 or one of their own: then connector and time tell. A value
+// that names a transaction, if none we know, belongs to one: that which has just ended, if none
+// runs.
+Transaction* find_by_time(Context& on, std::int32_t connector_id, Timestamp at, bool names_one) {
+    constexpr seconds clock_jitter{60};
+    auto* open = on.site.find_open_on(on.charger, connector_id);
+    if (open && open->start.started_at <= at + clock_jitter) return open;
+    const seconds after_stop{names_one && !open ? 300 : 0};
+    if (auto* stopped = find_stopped_at(on.charger, connector_id, at, after_stop)) return stopped;
+    return open;
+}
+
+// Connector 0 is the whole charger, which is its only connector where there is just one.
+std::int32_t meant_connector(const ChargePoint& charger, std::int32_t connector_id) {
+    if (connector_id != 0 ||
+        charger.quirks.connector_0_values != ConnectorZeroValues::connector_1_if_single) {
+        return connector_id;
+    }
+    std::int32_t only = 0;
+    for (const auto& [id, connector] : charger.connectors) {
+        if (id == 0) continue;
+        if (only != 0) return 0;
+        only = id;
+    }
+    return only;
+}
+
+MeterSituation situation_of(const Context& on, const Connector* connector,
+                            const Transaction* transaction) {
+    const auto& settings = on.charger.settings;
+    MeterSituation out;
+    out.quirks = meter_value_quirks(on.charger.quirks);
+    if (connector) out.memory = connector->metering;
+    out.received_at = on.now.wall;
+    if (transaction) {
+        out.transaction_start = RegisterPoint{
+            static_cast<double>(transaction->start.meter_start_wh), transaction->start.started_at};
+    }
+    out.current_max = Amps::from_milliamps(settings.max_milliamps);
+    out.phases = count(wired_phases(settings.phase_map));
+    return out;
+}
+
+// The last reading of a running transaction, from its register or, where there is none, from the
+// energy of intervals.
+void follow_register(Transaction& transaction, const MeterSnapshot& snapshot, bool has_register) {
+    constexpr double register_max = 2'000'000'000;
+    auto wh =
+        snapshot.transaction_end_wh ? snapshot.transaction_end_wh : snapshot.energy_register_wh;
+    if (snapshot.at < transaction.register_at) return;
+    if (!wh && !has_register && snapshot.energy_interval_wh &&
+        snapshot.at > transaction.register_at && *snapshot.energy_interval_wh > 0) {
+        wh = transaction.register_wh + *snapshot.energy_interval_wh;
+    }
+    if (!wh || *wh < 0 || *wh >= register_max) return;
+    transaction.register_wh = static_cast<std::int32_t>(std::lround(*wh));
+    transaction.register_at = snapshot.at;
+}
+
+// What a connector draws. Chargers repeat their last current after a transaction has ended: that
+// is no draw.
+bool may_draw(const ChargePoint& charger, std::int32_t connector_id, const Connector& connector,
+              const Transaction* transaction, Timestamp at) {
+    if (transaction) return !transaction->stop;
+    if (connector.status && connector.status->status == "Available") return false;
+    return std::none_of(charger.stopped.begin(), charger.stopped.end(), [&](const auto& ended) {
+        return ended.start.connector_id == connector_id && at <= ended.stop->stopped_at;
+    });
+}
+
+void count_findings(Context& on, const MeterFindings& findings, bool history) {
+    for (const auto& finding : findings) {
+        using enum MeterOddity;
+        const bool of_time =
+            finding.oddity == late || finding.oddity == out_of_order || finding.oddity == clock_off;
+        if (history && of_time) continue;
+        count_deviation(on.charger, "MeterValues:" + enumerator_name(finding.oddity),
+                        finding.example, on.now.wall);
     }
 }
 
-v16::Unit default_unit(v16::Measurand measurand) {
-    using enum v16::Measurand;
-    switch (measurand) {
-        case Power_Active_Import:
-        case Power_Active_Export:
-        case Power_Offered:
-            return v16::Unit::W;
-        case Power_Reactive_Import:
-        case Power_Reactive_Export:
-            return v16::Unit::var;
-        case Current_Import:
-        case Current_Export:
-        case Current_Offered:
-            return v16::Unit::A;
-        case Voltage:
-            return v16::Unit::V;
-        case SoC:
-            return v16::Unit::Percent;
-        case Temperature:
-            return v16::Unit::Celsius;
-        case Frequency:
-            return v16::Unit::Hertz;
-        default:
-            return v16::Unit::Wh;
-    }
-}
-
-// 0, 1, 2 for what belongs to one phase, 3 for the whole; nothing for N and line-to-line values.
-std::optional<std::size_t> phase_index(std::string_view phase) {
-    if (phase.empty()) return 3;
-    if (phase == "L1" || phase == "L1-N") return 0;
-    if (phase == "L2" || phase == "L2-N") return 1;
-    if (phase == "L3" || phase == "L3-N") return 2;
-    return std::nullopt;
-}
-
-using ByPhase = std::array<std::optional<double>, 4>;
-
-std::optional<PhaseAmps> current_from(const ByPhase& amps, const ByPhase& watts,
-                                      const ByPhase& volts) {
-    const auto bounded = [](double value) {
-        return Amps::from_double(std::clamp(value, -1e5, 1e5));
-    };
-    const auto any = [](const ByPhase& values) { return values[0] || values[1] || values[2]; };
-    PhaseAmps out{};
-    if (any(amps)) {
-        for (std::size_t p = 0; p < 3; ++p) out[p] = bounded(amps[p].value_or(0));
-        return out;
-    }
-    if (amps[3]) {
-        // One figure for the whole: every phase may carry it.
-        out.fill(bounded(*amps[3]));
-        return out;
-    }
-    if (any(watts)) {
-        for (std::size_t p = 0; p < 3; ++p) {
-            const double volt = volts[p].value_or(230.0);
-            if (watts[p] && volt > 80) out[p] = bounded(*watts[p] / volt);
+// `history`: the values tell of the past and are expected to.
+std::vector<db::Record> take(Context& on, std::int32_t connector_id, Transaction* transaction,
+                             const std::vector<v16::MeterValue>& values, bool history) {
+    auto meant = meant_connector(on.charger, connector_id);
+    if (meant == 0 && transaction) meant = transaction->start.connector_id;
+    Connector* connector = connector_of(on.charger, meant);
+    auto report = read_meter_values(values, situation_of(on, connector, transaction));
+    count_findings(on, report.findings, history);
+    for (const auto& snapshot : report.snapshots) {
+        if (transaction && !transaction->stop) {
+            follow_register(*transaction, snapshot, report.memory.energy.last.has_value());
         }
-        return out;
+        if (!connector || !snapshot.live || history) continue;
+        if (!may_draw(on.charger, meant, *connector, transaction, snapshot.at)) continue;
+        const auto current = snapshot.currents();
+        if (!current) continue;
+        connector->measured = to_grid(*current, on.charger.settings.phase_map);
+        connector->measured_at = on.now.mono;
+        on.site.step_wanted = true;
     }
-    return std::nullopt;
+    if (connector && history) {
+        connector->metering.energy = report.memory.energy;
+    } else if (connector) {
+        connector->metering = report.memory;
+    }
+    std::vector<db::Record> records;
+    records.reserve(report.rows.size());
+    for (auto& row : report.rows) {
+        row.charge_point = on.charger.settings.id;
+        row.connector_id = stored_connector_id(connector_id);
+        if (transaction) row.transaction = transaction->start.id;
+        records.emplace_back(std::move(row));
+    }
+    return records;
 }
 
 }  // namespace
 
-db::MeterSample normalised(const v16::SampledValue& sample) {
-    const auto measurand = sample.measurand.value_or(v16::Measurand::Energy_Active_Import_Register);
-    const auto scale = scale_of(sample.unit.value_or(default_unit(measurand)));
-    db::MeterSample row;
-    row.context = enumerator_name(sample.context.value_or(v16::ReadingContext::Sample_Periodic));
-    row.measurand = enumerator_name(measurand);
-    if (sample.phase) row.phase = enumerator_name(*sample.phase);
-    row.location = enumerator_name(sample.location.value_or(v16::Location::Outlet));
-    row.unit = enumerator_name(scale.unit);
-    row.value = sample.value;
-    const auto format = sample.format.value_or(v16::ValueFormat::Raw);
-    row.format = enumerator_name(format);
-    if (format == v16::ValueFormat::Raw) {
-        if (const auto number = finite_number(sample.value)) row.number = *number * scale.factor;
-    }
-    return row;
-}
-
-MeterSummary summarise(const std::vector<db::MeterSample>& samples) {
-    MeterSummary summary;
-    ByPhase amps, watts, volts;
-    Timestamp newest = Timestamp::min();
-    for (const auto& sample : samples) newest = std::max(newest, sample.measured_at);
-    for (const auto& sample : samples) {
-        const auto phase = phase_index(sample.phase);
-        if (!sample.number || !phase || sample.location == "Inlet") continue;
-        if (sample.measurand == "Energy.Active.Import.Register" && *phase == 3 &&
-            sample.measured_at >= summary.energy_register_at) {
-            summary.energy_register_wh = sample.number;
-            summary.energy_register_at = sample.measured_at;
-        }
-        if (sample.measured_at != newest) continue;
-        if (sample.measurand == "Current.Import") amps[*phase] = sample.number;
-        if (sample.measurand == "Power.Active.Import") watts[*phase] = sample.number;
-        if (sample.measurand == "Voltage") volts[*phase] = sample.number;
-    }
-    summary.current = current_from(amps, watts, volts);
-    return summary;
+MeterValueQuirks meter_value_quirks(const Quirks& quirks) {
+    using UnitIs = MeterValueQuirks::UnitIs;
+    MeterValueQuirks out;
+    if (quirks.energy_unit == EnergyUnit::Wh) out.energy_unit = UnitIs::base;
+    if (quirks.energy_unit == EnergyUnit::kWh) out.energy_unit = UnitIs::kilo;
+    if (quirks.power_unit == PowerUnit::W) out.power_unit = UnitIs::base;
+    if (quirks.power_unit == PowerUnit::kW) out.power_unit = UnitIs::kilo;
+    out.session_register = quirks.energy_register == EnergyRegister::session;
+    out.clock_tolerance = seconds{quirks.clock_tolerance_seconds};
+    return out;
 }
 
 bool is_phase_map(std::string_view phase_map) {
@@ -180,17 +189,32 @@ Phases wired_phases(std::string_view phase_map) {
     return wired;
 }
 
-// Samples belong to the transaction they name if it is this charger's, else to the one that runs
-// on the connector: chargers leave the id out or send 0.
 v16::MeterValues::Response handle(Context& on, const v16::MeterValues::Request& request) {
-    Transaction* transaction = nullptr;
-    if (request.transactionId) {
-        transaction = on.site.find_open(on.charger, *request.transactionId);
+    const auto sent_id = request.transactionId;
+    Transaction* const named = sent_id && *sent_id > 0 ? find_named(on, *sent_id) : nullptr;
+    if (sent_id && !named) {
+        count_deviation(on.charger, "MeterValues:unknown_transaction", std::to_string(*sent_id),
+                        on.now.wall);
     }
-    if (!transaction && request.connectorId > 0) {
-        transaction = on.site.find_open_on(on.charger, request.connectorId);
+    const auto connector_id = meant_connector(on.charger, request.connectorId);
+    std::vector<db::Record> rows;
+    std::vector<v16::MeterValue> together;
+    Transaction* theirs = nullptr;
+    const auto take_together = [&] {
+        auto taken = take(on, request.connectorId, theirs, std::exchange(together, {}), false);
+        std::move(taken.begin(), taken.end(), std::back_inserter(rows));
+    };
+    // One message may hold what belongs to several transactions: a queue that is emptied.
+    for (const auto& value : request.meterValue) {
+        auto* transaction = named;
+        if (!named && connector_id > 0) {
+            transaction = find_by_time(on, connector_id, value.timestamp, sent_id.has_value());
+        }
+        if (!together.empty() && transaction != theirs) take_together();
+        theirs = transaction;
+        together.push_back(value);
     }
-    auto rows = take_samples(on, request.connectorId, transaction, request.meterValue);
+    take_together();
     if (!rows.empty()) on.wait_for(on.site.record(std::move(rows)));
     return {};
 }
@@ -198,37 +222,7 @@ v16::MeterValues::Response handle(Context& on, const v16::MeterValues::Request& 
 std::vector<db::Record> take_samples(Context& on, std::int32_t connector_id,
                                      Transaction* transaction,
                                      const std::vector<v16::MeterValue>& values) {
-    std::vector<db::MeterSample> samples;
-    for (const auto& value : values) {
-        for (const auto& sampled : value.sampledValue) {
-            auto& row = samples.emplace_back(normalised(sampled));
-            row.charge_point = on.charger.settings.id;
-            row.connector_id = stored_connector_id(connector_id);
-            row.measured_at = value.timestamp;
-            row.received_at = on.now.wall;
-            if (transaction) row.transaction = transaction->start.id;
-        }
-    }
-    if (samples.empty()) return {};
-
-    const auto summary = summarise(samples);
-    constexpr double register_max = 2'000'000'000;
-    if (transaction && summary.energy_register_wh && *summary.energy_register_wh >= 0 &&
-        *summary.energy_register_wh < register_max &&
-        summary.energy_register_at >= transaction->register_at) {
-        transaction->register_wh = static_cast<std::int32_t>(*summary.energy_register_wh);
-        transaction->register_at = summary.energy_register_at;
-    }
-    // Queued samples from hours ago are history, not the present current.
-    constexpr auto live = std::chrono::minutes{5};
-    const bool is_live = std::chrono::abs(on.now.wall - samples.back().measured_at) < live;
-    Connector* connector = connector_of(on.charger, connector_id);
-    if (summary.current && connector && is_live) {
-        connector->measured = to_grid(*summary.current, on.charger.settings.phase_map);
-        connector->measured_at = on.now.mono;
-        on.site.step_wanted = true;
-    }
-    return {std::make_move_iterator(samples.begin()), std::make_move_iterator(samples.end())};
+    return take(on, connector_id, transaction, values, true);
 }
 
 }  // namespace busbar::site

@@ -1,29 +1,17 @@
-// What a sampledValue means: defaults filled in, units normalised, phases named. Pure.
+// Meter values put into the site's state: rows, what a transaction has used, what a connector draws
+// at present. What values mean is meter_values' business. Site loop.
 #pragma once
 
-#include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/units.hpp"
-#include "db/rows.hpp"
-#include "ocpp/v16/core.hpp"
+#include "site/meter_values.hpp"
+#include "site/quirk_settings.hpp"
 
 namespace busbar::site {
 
-// A row with OCPP's defaults applied (7.43: measurand Energy.Active.Import.Register, unit Wh,
-// context Sample.Periodic, location Outlet) and the value in V, A, W, Wh, var or varh. `number` is
-// absent for signed data and for text that is no finite number.
-db::MeterSample normalised(const ocpp::v16::SampledValue& sample);
-
-// What one MeterValues or transactionData says about the state of a connector.
-struct MeterSummary {
-    std::optional<double> energy_register_wh;  // newest sum register
-    Timestamp energy_register_at;
-    std::optional<PhaseAmps> current;  // charger phases; from currents, else from power
-};
-MeterSummary summarise(const std::vector<db::MeterSample>& samples);
+// The part of a charger's quirks that concerns meter values.
+MeterValueQuirks meter_value_quirks(const Quirks& quirks);
 
 // Charger phases to grid phases. `phase_map` is three letters of R, S, T in the order of the
 // charger's L1, L2, L3 ("RST": not rotated), or "L1", "L2", "L3" for a charger wired to one grid

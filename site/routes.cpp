@@ -7,16 +7,20 @@
 namespace busbar::site {
 namespace {
 
-using FromCharger = boost::mp11::mp_list<v16::Authorize, v16::BootNotification, v16::DataTransfer,
-                                         v16::Heartbeat, v16::MeterValues, v16::StartTransaction,
-                                         v16::StatusNotification, v16::StopTransaction>;
+using FromCharger = boost::mp11::mp_list<
+    v16::Authorize, v16::BootNotification, v16::DataTransfer, v16::DiagnosticsStatusNotification,
+    v16::FirmwareStatusNotification, v16::Heartbeat, v16::LogStatusNotification, v16::MeterValues,
+    v16::SecurityEventNotification, v16::SignCertificate, v16::SignedFirmwareStatusNotification,
+    v16::StartTransaction, v16::StatusNotification, v16::StopTransaction>;
 
-// Messages that carry money: they are not even looked at while nothing more can be made durable, so
-// that the charger keeps them and sends them again.
+// Messages that carry money or evidence: they are not even looked at while nothing more can be made
+// durable, so that the charger keeps them and sends them again.
 template <class M>
 constexpr bool must_be_recorded = false;
 template <>
 constexpr bool must_be_recorded<v16::MeterValues> = true;
+template <>
+constexpr bool must_be_recorded<v16::SecurityEventNotification> = true;
 template <>
 constexpr bool must_be_recorded<v16::StartTransaction> = true;
 template <>
@@ -54,6 +58,70 @@ void count_all(ChargePoint& charger, std::string_view action,
     }
 }
 
+// Reads a request, tolerating what its message alone tolerates.
+template <class M>
+struct Reader {
+    static std::optional<typename M::Request> read(const Json& payload,
+                                                   const DecodeOptions& options,
+                                                   DecodeReport& report) {
+        return decode<typename M::Request>(payload, options, report);
+    }
+};
+
+// A boot that lacks its maker or its model, or has null or an object there, is a boot all the same:
+// one that is refused is repeated for ever (field practice).
+template <>
+struct Reader<v16::BootNotification> {
+    static std::optional<v16::BootNotification::Request> read(const Json& payload,
+                                                              const DecodeOptions& options,
+                                                              DecodeReport& report) {
+        auto request = decode<v16::BootNotification::Request>(payload, options, report);
+        if (request || !options.lenient) return request;
+        return read_bare_boot(payload, options, report);
+    }
+};
+
+// Data that is no text is kept as the text it was.
+template <>
+struct Reader<v16::DataTransfer> {
+    static std::optional<v16::DataTransfer::Request> read(const Json& payload,
+                                                          const DecodeOptions& options,
+                                                          DecodeReport& report) {
+        auto request = decode<v16::DataTransfer::Request>(payload, options, report);
+        if (request && !request->data) request->data = structured_data(payload);
+        return request;
+    }
+};
+
+void send_replies(Site& site, const std::string& charge_point, db::Journal::Ticket ticket) {
+    ChargePoint* charger = site.find(charge_point);
+    if (!charger) return;
+    charger->awaited_tickets.erase(ticket);
+    std::vector<WaitingReply> due;
+    std::vector<WaitingReply> rest;
+    for (auto& reply : charger->waiting_replies) {
+        (reply.ticket == ticket ? due : rest).push_back(std::move(reply));
+    }
+    charger->waiting_replies = std::move(rest);
+    for (const auto& reply : due) {
+        if (const auto link = reply.link.lock()) reply.send(*link);
+    }
+}
+
+// The journal is asked once a unit: a charger that repeats a message over ever new connections
+// while the journal stands still must not fill memory.
+void reply_once_durable(Site& site, ChargePoint& charger, db::Journal::Ticket ticket,
+                        const std::shared_ptr<Link>& link, std::function<void(Link&)> send) {
+    auto& waiting = charger.waiting_replies;
+    std::erase_if(waiting, [&](const auto& reply) { return reply.link.lock() != link; });
+    // A charger that is owed so many has long sent its calls without waiting for answers.
+    if (waiting.size() >= waiting_replies_max) waiting.erase(waiting.begin());
+    waiting.push_back({ticket, link, std::move(send)});
+    if (!charger.awaited_tickets.insert(ticket).second) return;
+    site.journal.when_durable(
+        ticket, [&site, id = charger.settings.id, ticket] { send_replies(site, id, ticket); });
+}
+
 template <class M>
 void run(Site& site, ChargePoint& charger, const std::shared_ptr<Link>& link,
          const ocpp::IncomingCall& call, Now now) {
@@ -62,9 +130,9 @@ void run(Site& site, ChargePoint& charger, const std::shared_ptr<Link>& link,
         return link->close(try_again_later, "nothing can be stored at the moment");
     }
     DecodeReport report;
-    const bool lenient = charger.settings.validation != "strict";
-    const auto request = decode<typename M::Request>(
-        *call.payload, {.lenient = lenient, .received_at = now.wall}, report);
+    const bool lenient = is_lenient(charger);
+    const auto request =
+        Reader<M>::read(*call.payload, {.lenient = lenient, .received_at = now.wall}, report);
     count_all(charger, M::action, report.deviations, now.wall);
     if (!request) {
         count_all(charger, M::action, report.errors, now.wall);
@@ -78,10 +146,11 @@ void run(Site& site, ChargePoint& charger, const std::shared_ptr<Link>& link,
         link->session.reply(call.id, response);
         return link->flush();
     }
-    site.journal.when_durable(on.reply_after, [link, id = call.id, response = std::move(response)] {
-        link->session.reply(id, response);
-        link->flush();
-    });
+    reply_once_durable(site, charger, on.reply_after, link,
+                       [id = call.id, response = std::move(response)](Link& to) {
+                           to.session.reply(id, response);
+                           to.flush();
+                       });
 }
 
 template <class... M>
@@ -117,7 +186,9 @@ void dispatch(Site& site, ChargePoint& charger, const std::shared_ptr<Link>& lin
         count_deviation(charger, "unknown_action", call.action, now.wall);
         return refuse(ocpp::ErrorCode::NotImplemented, "unknown action " + call.action);
     }
-    // Ruling R8: nothing but BootNotification from a charger that was never accepted.
+    // Ruling R8 (errata of OCPP-J, 3.10): nothing but BootNotification from a charger that is not
+    // accepted, not even what could do no harm: one that is answered goes on as if it were. Its
+    // transactions are not lost, it repeats them until it is.
     if (charger.settings.state != "accepted" && route->action != v16::BootNotification::action) {
         return refuse(ocpp::ErrorCode::SecurityError,
                       "this charge point has not been accepted: send BootNotification");

@@ -27,10 +27,15 @@ int Site::open_transactions_of(std::string_view id_tag) const {
     int count = 0;
     for (const auto& [id, charger] : charge_points) {
         for (const auto& transaction : charger.open) {
-            count += equal_ignoring_case(transaction.start.id_tag, id_tag);
+            count +=
+                is_authorized(transaction) && equal_ignoring_case(transaction.start.id_tag, id_tag);
         }
     }
     return count;
+}
+
+bool is_authorized(const Transaction& transaction) {
+    return transaction.start.authorization == "Accepted";
 }
 
 db::Journal::Ticket Site::record(std::vector<db::Record> unit) {

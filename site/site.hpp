@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,17 @@
 #include "db/journal.hpp"
 #include "dlm/engine.hpp"
 #include "ocpp/v16/core.hpp"
+#include "site/attempts.hpp"
+#include "site/charging_profiles.hpp"
+#include "site/configuration.hpp"
+#include "site/files.hpp"
+#include "site/firmware.hpp"
 #include "site/link.hpp"
+#include "site/local_list_rules.hpp"
+#include "site/meter_values.hpp"
+#include "site/operations.hpp"
+#include "site/quirks.hpp"
+#include "site/security.hpp"
 
 namespace busbar::site {
 
@@ -35,17 +46,46 @@ struct Transaction {
     std::optional<db::TransactionStopped> stop;
 };
 
+// The newest lowering of a transaction whose start is not answered yet.
+struct WaitingLowering {
+    db::TransactionKey transaction = 0;
+    dlm::Command command;
+};
+
+// False for a transaction whose badge was refused: its charger may run it all the same, and ends
+// it.
+bool is_authorized(const Transaction& transaction);
+
+// What a connector has shown of how it takes limits.
+struct LimitHabits {
+    std::optional<ProfileShape> sent;        // of the newest limit
+    std::optional<ProfileShape> taken;       // of the newest limit it accepted
+    std::vector<ProfileShape> refused;       // since the last boot or connection
+    std::vector<ProfileShape> safe_refused;  // the same of safe profiles
+    int phases = 0;                          // that the present car has shown to use; 0: none yet
+    int phases_sent = 0;  // that the newest limit in W was reckoned with; 0: it was in A
+    // A limit that does not end with its transaction: the safe profile must take its place.
+    std::optional<Amps> lingering;
+    bool is_being_replaced = false;
+    Instant stop_asked_at = Instant::min();     // RemoteStopTransaction, by load management
+    std::map<std::int32_t, Amps> by_operators;  // what their TxDefaultProfiles allow, by id
+};
+
 // A connector as its charger last described it. Connectors exist from the first message on.
 struct Connector {
     std::optional<db::ConnectorStatus> status;
     std::optional<PhaseAmps> measured;  // grid phases, newest sample with current in it
     Instant measured_at{};
+    MeterMemory metering;  // of earlier values, to judge the next ones
     // The safe TxDefaultProfile: sent since the last boot or connection, and what came of it. One
     // that was accepted stays on the charger over reboots (errata 3.37).
     std::optional<Amps> safe_profile_sent;
     bool safe_profile_accepted = false;
     bool safe_profile_refused = false;
-    bool limit_refused = false;  // the last TxProfile
+    std::optional<Amps> safe_recorded;  // the highest it may hold, by the newest row
+    bool limit_refused = false;         // the last limit, in every shape
+    LimitHabits limits;
+    std::optional<WaitingLowering> waiting_lowering;
 };
 
 // One kind of deviation from OCPP, counted.
@@ -55,24 +95,60 @@ struct Deviation {
     Timestamp last_at;
 };
 
+// A connection that has ended.
+struct PastConnection {
+    Timestamp began_at;
+    Timestamp ended_at;
+    std::string cause;  // in words
+};
+
+// An answer that leaves once what it acknowledges is durable.
+struct WaitingReply {
+    db::Journal::Ticket ticket = 0;
+    std::weak_ptr<Link> link;
+    std::function<void(Link&)> send;
+};
+
 struct ChargePoint {
+    // A second address that may take the identity over (see ruling R6), and until when.
+    struct Takeover {
+        std::string address;
+        Instant until{};
+    };
+
     db::ChargePointSaved settings;
     std::optional<db::ChargePointBooted> boot;
+    Quirks quirks;  // in force, see resolve_quirks
     std::map<std::int32_t, Connector> connectors;
     std::vector<Transaction> open;    // running transactions
-    std::deque<Transaction> stopped;  // the newest at the back, stopped_transactions_max
+    std::deque<Transaction> stopped;  // the newest at the back; what is at hand of them
     std::map<std::string, Deviation, std::less<>> deviations;
-    std::shared_ptr<Link> link;  // null: not connected
+    std::shared_ptr<Link> link;                 // null: not connected
+    std::vector<WaitingReply> waiting_replies;  // to its present link
+    std::set<db::Journal::Ticket> awaited_tickets;
     std::string peer_address;
+    std::string reached_as;  // the host by which it reaches us
     std::optional<Timestamp> connected_at;
+    std::deque<PastConnection> past_connections;  // the newest at the back
+    std::optional<Takeover> takeover;
+    std::deque<Operation> operations;  // by number; commands with a second act
+    std::optional<ProgressStatus> firmware_status;
+    std::optional<ProgressStatus> diagnostics_status;
+    std::optional<ProgressStatus> log_status;
+    std::deque<SecurityEvent> security_events;  // the newest at the back
+    std::optional<CertificateRequest> certificate_request;
+    LocalList local_list;
     std::optional<Timestamp> last_seen_at;
-    std::optional<Instant> setup_due;  // when to install profiles and ask for states
+    ChargerConfiguration configuration;  // and availability: as reported, as wanted
+    std::optional<Instant> setup_due;    // when to install profiles and ask for states
+    Instant quiet_until{};               // connected or booted: told nothing before that can wait
 };
 
 inline constexpr std::int32_t connector_id_max = 1000;
+inline constexpr std::size_t waiting_replies_max = 64;     // of one charge point
 inline constexpr std::size_t open_transactions_max = 100;  // of one charge point
-inline constexpr std::size_t stopped_transactions_max = 50;
 inline constexpr std::size_t deviation_kinds_max = 100;
+inline constexpr std::size_t past_connections_max = 50;
 
 // Figures for /readyz, logs and benches.
 struct Counters {
@@ -80,6 +156,7 @@ struct Counters {
     std::uint64_t refused_calls = 0;
     std::uint64_t load_management_steps = 0;
     std::uint64_t limits_sent = 0;
+    std::uint64_t overload_stops = 0;  // transactions that load management asked to end
 };
 
 // Settings that a restart may change.
@@ -87,7 +164,8 @@ struct Settings {
     dlm::Settings load_management;
     Amps minimum_current = 6_A;
     std::chrono::seconds heartbeat_interval{300};
-    bool enrolment_open = false;  // unknown chargers are let in, and answered Pending (ruling R5)
+    std::chrono::seconds meter_sample_interval{15};  // of chargers, see key_wishes
+    bool enrolment_always_open = false;  // a demonstration lets everybody in (ruling R5)
 };
 
 class Site {
@@ -102,7 +180,8 @@ public:
     // otherwise. Open ones only.
     Transaction* find_open(ChargePoint& charger, std::int32_t transaction_id);
     Transaction* find_open_on(ChargePoint& charger, std::int32_t connector_id);
-    // Running transactions of this idTag, in any case of its letters.
+    // Running transactions of this idTag, in any case of its letters; refused ones do not count
+    // (ruling R12).
     int open_transactions_of(std::string_view id_tag) const;
 
     // Appends one unit to the journal.
@@ -121,7 +200,14 @@ public:
     dlm::Engine engine;
     std::map<std::string, Badge, LessIgnoringCase> badges;
     std::map<std::string, ChargePoint, std::less<>> charge_points;
-    std::optional<dlm::MeterInput> meter;  // newest sample of the main meter
+    QuirkTable quirks;
+    ConnectionAttempts attempts;
+    PasswordThrottle password_throttle;
+    Files files;
+    std::int64_t next_operation = 1;
+    std::int32_t last_reservation_id = 0;     // that new_reservation_id() has given
+    std::optional<Timestamp> enrolment_ends;  // of the window an operator has opened
+    std::optional<dlm::MeterInput> meter;     // newest sample of the main meter
     db::TransactionKey next_transaction_key = 1;
     db::Journal::Ticket last_badge_edit = 0;
     db::Journal::Ticket last_charge_point_edit = 0;
@@ -130,11 +216,15 @@ public:
     Instant next_step{};       // not before, unless a meter sample arrives
     Instant next_tick{};       // not later
     std::map<std::string, std::uint64_t, std::less<>> newest_command;  // by EVSE
-    dlm::Output last_step;  // for GET /load and explanations
+    dlm::Output last_step;                  // for GET /load and explanations
+    std::optional<Instant> overload_since;  // what limits cannot mend, see relieve_overload
     std::optional<Timestamp> last_step_at;
     Counters counters;
     // What happened, one line each, for the log; set by the shell.
     std::function<void(std::string_view event, std::string_view details)> log;
+    // Hashes a password elsewhere and answers later, "" if it cannot now; set by the shell.
+    std::function<void(std::string password, std::function<void(std::string hash)> done)>
+        hash_password;
 
 private:
     std::optional<Instant> wake_at_;

@@ -31,6 +31,7 @@ v16::StatusNotification::Response handle(Context& on,
         on.site.wake_by(*on.charger.setup_due);
     }
     connector.status = row;
+    observe(on.site, on.charger, ConnectorReported{row.connector_id, row.status});
     if (row.status == "Available") connector.measured.reset();
     on.site.step_wanted = true;
     if (!on.site.journal.full()) on.site.record({std::move(row)});

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "site/authorization.hpp"
+#include "site/badge_reading.hpp"
+#include "site/reservations.hpp"
 #include "site/routes.hpp"
 
 namespace busbar::site {
@@ -54,16 +55,18 @@ Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
     Site& site = on.site;
     std::vector<db::Record> unit;
     const auto* running = site.find_open_on(on.charger, request.connectorId);
-    // No charger has that many connectors: one that pretends to must not fill our memory.
+    auto bookings = Bookings::end;
+    // No charger has that many connectors: one that pretends to must not fill our memory. What is
+    // pushed out for that says nothing of its connector.
     if (!running && on.charger.open.size() == open_transactions_max) {
         running = &on.charger.open.front();
+        bookings = Bookings::keep;
     }
     if (running) {
-        auto& ended = move_to_stopped(site, on.charger, *running,
-                                      estimated_stop(*running, "Other", on.now.wall), on.now);
+        auto& ended =
+            move_to_stopped(site, on.charger, *running,
+                            estimated_stop(*running, "Other", on.now.wall), bookings, on.now);
         unit.emplace_back(*ended.stop);
-        site.engine.transaction_ended(evse_id(on.charger.settings.id, ended.start.connector_id),
-                                      on.now);
         count_deviation(on.charger, "start_without_stop",
                         std::to_string(ended.start.transaction_id), on.now.wall);
     }
@@ -90,8 +93,55 @@ Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
         site.engine.restore(evse_id(row.charge_point, row.connector_id),
                             Amps::from_milliamps(on.charger.settings.max_milliamps), on.now);
     }
+    // What was reserved or started for a badge names it without what this charger adds to it.
+    const auto* badge = find_badge(site, on.charger, row.id_tag);
+    observe(site, on.charger,
+            TransactionBegan{row.connector_id, badge ? badge->id_tag : row.id_tag,
+                             request.reservationId, row.id});
     site.step_wanted = true;
     return on.charger.open.emplace_back(std::move(transaction));
+}
+
+// True if another transaction of its connector may still be drawing: one that runs, or a later one
+// whose end we only guessed.
+bool is_followed(const ChargePoint& charger, const Transaction& ended) {
+    const auto follows = [&](const Transaction& other) {
+        return other.start.connector_id == ended.start.connector_id &&
+               other.start.id > ended.start.id;
+    };
+    return std::any_of(charger.open.begin(), charger.open.end(), follows) ||
+           std::any_of(charger.stopped.begin(), charger.stopped.end(),
+                       [&](const auto& other) { return follows(other) && other.stop->estimated; });
+}
+
+// The transaction that a stop with a number we have not given must mean: one that it has ended
+// before, or the only running one that it fits. Chargers that never got a number say 0 or -1
+// (errata 3.18), some count for themselves.
+Transaction* find_meant(const Context& on, const v16::StopTransaction::Request& request) {
+    for (auto& ended : on.charger.stopped) {
+        const bool is_repeat = ended.stop->stopped_at == request.timestamp &&
+                               ended.stop->meter_stop_wh == request.meterStop;
+        if (is_repeat && ended.start.started_at <= request.timestamp) return &ended;
+    }
+    Transaction* meant = nullptr;
+    for (auto& running : on.charger.open) {
+        const auto& start = running.start;
+        const bool is_newer = running.register_at <= request.timestamp;
+        const bool fits =
+            (!request.idTag || is_same_badge(on.site, on.charger, *request.idTag, start.id_tag)) &&
+            request.timestamp >= start.started_at &&
+            request.meterStop >= (is_newer ? running.register_wh : start.meter_start_wh);
+        if (!fits) continue;
+        if (meant) return nullptr;
+        meant = &running;
+    }
+    return meant;
+}
+
+// A number that could be ours, from a charger that repeats ours: the stop may belong to something
+// else after all, so that a later one with the right number must be able to replace it.
+bool is_doubtful(const ChargePoint& charger, const v16::StopTransaction::Request& request) {
+    return request.transactionId > 0 && charger.quirks.echoes_transaction_ids;
 }
 
 void log_stop(const Site& site, const Transaction& transaction) {
@@ -138,7 +188,7 @@ db::TransactionStopped estimated_stop(const Transaction& transaction, std::strin
 }
 
 Transaction& move_to_stopped(Site& site, ChargePoint& charger, const Transaction& running,
-                             db::TransactionStopped stop, Now now) {
+                             db::TransactionStopped stop, Bookings bookings, Now now) {
     const auto at = std::find_if(charger.open.begin(), charger.open.end(),
                                  [&](const auto& t) { return t.start.id == running.start.id; });
     Transaction ended = std::move(*at);
@@ -148,28 +198,36 @@ Transaction& move_to_stopped(Site& site, ChargePoint& charger, const Transaction
         connector->measured.reset();
         connector->limit_refused = false;
     }
-    // What we closed ourselves may still be drawing: its bookings run out with its lease.
-    if (!ended.stop->estimated) {
+    if (bookings == Bookings::end) {
         site.engine.transaction_ended(evse_id(charger.settings.id, ended.start.connector_id), now);
     }
     site.step_wanted = true;
-    if (charger.stopped.size() == stopped_transactions_max) charger.stopped.pop_front();
-    return charger.stopped.emplace_back(std::move(ended));
+    charger.stopped.push_back(std::move(ended));
+    drop_old_transactions(charger, now.wall);
+    return charger.stopped.back();
+}
+
+void drop_old_transactions(ChargePoint& charger, Timestamp now) {
+    auto& stopped = charger.stopped;
+    const auto is_too_many = [&] {
+        if (stopped.size() <= db::recent_transactions_min) return false;
+        return stopped.size() > db::recent_transactions_max ||
+               stopped.front().stop->received_at + db::recent_time <= now;
+    };
+    while (is_too_many()) stopped.pop_front();
 }
 
 db::Journal::Ticket force_stop(Site& site, ChargePoint& charger, const Transaction& running,
                                Now now) {
-    auto& ended =
-        move_to_stopped(site, charger, running, estimated_stop(running, "Other", now.wall), now);
+    // It may still be drawing.
+    auto& ended = move_to_stopped(site, charger, running,
+                                  estimated_stop(running, "Other", now.wall), Bookings::keep, now);
     ended.recorded = site.record({*ended.stop});
     return ended.recorded;
 }
 
 v16::Authorize::Response handle(Context& on, const v16::Authorize::Request& request) {
-    const auto badge = on.site.badges.find(request.idTag);
-    auto verdict = authorize({.badge = badge == on.site.badges.end() ? nullptr : &badge->second,
-                              .charge_point = on.charger.settings.id,
-                              .at = on.now.wall});
+    auto verdict = authorize(on.site, on.charger, request.idTag, on.now.wall);
     if (on.site.log) on.site.log("authorize", on.charger.settings.id + " " + verdict.reason);
     return {.idTagInfo = std::move(verdict.id_tag_info)};
 }
@@ -180,17 +238,10 @@ v16::Authorize::Response handle(Context& on, const v16::Authorize::Request& requ
 v16::StartTransaction::Response handle(Context& on, const v16::StartTransaction::Request& request) {
     const bool implausible = is_implausible_start(on.charger, request, on.now.wall);
     Transaction* known = find_same_start(on.charger, request, implausible);
-    const auto badge = on.site.badges.find(request.idTag);
-    // A session on the same connector is superseded by this one: it does not count.
-    const Transaction* superseded = on.site.find_open_on(on.charger, request.connectorId);
-    const bool same_badge =
-        superseded && equal_ignoring_case(superseded->start.id_tag, request.idTag);
-    const int active = known ? 0 : on.site.open_transactions_of(request.idTag) - same_badge;
-    auto verdict = authorize({.badge = badge == on.site.badges.end() ? nullptr : &badge->second,
-                              .charge_point = on.charger.settings.id,
-                              .at = on.now.wall,
-                              .active_transactions = active});
+    const int active = known ? 0 : transactions_elsewhere(on.site, on.charger, request);
+    auto verdict = authorize(on.site, on.charger, request.idTag, on.now.wall, active);
     if (!known) {
+        check_reservation(on.site, on.charger, request, on.now);
         known = &begin(on, request, verdict, implausible);
         if (on.site.log) {
             on.site.log("transaction_started",
@@ -213,10 +264,16 @@ v16::StartTransaction::Response handle(Context& on, const v16::StartTransaction:
 v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::Request& request) {
     Site& site = on.site;
     Transaction* transaction = site.find_open(on.charger, request.transactionId);
-    const bool was_running = transaction != nullptr;
-    if (!was_running) transaction = find_stopped(on.charger, request.transactionId);
+    if (!transaction) transaction = find_stopped(on.charger, request.transactionId);
+    bool is_guess = false;
+    if (!transaction && (transaction = find_meant(on, request))) {
+        is_guess = true;
+        count_deviation(on.charger, "stop_with_wrong_transaction_id",
+                        std::to_string(request.transactionId), on.now.wall);
+    }
+    const bool was_running = transaction && !transaction->stop;
     // A repeat needs nothing; the truth about one we had closed ourselves replaces our guess.
-    const bool is_news = !transaction || was_running || transaction->stop->estimated;
+    const bool is_news = !transaction || was_running || (transaction->stop->estimated && !is_guess);
 
     std::vector<db::Record> unit;
     if (is_news && request.transactionData) {
@@ -224,11 +281,20 @@ v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::R
         unit = take_samples(on, connector_id, transaction, *request.transactionData);
     }
     if (was_running) {
-        transaction = &move_to_stopped(site, on.charger, *transaction,
-                                       stop_row(on, transaction->start.id, request), on.now);
+        auto row = stop_row(on, transaction->start.id, request);
+        row.estimated = is_guess && is_doubtful(on.charger, request);
+        // What may still run may still draw.
+        const auto bookings = row.estimated ? Bookings::keep : Bookings::end;
+        transaction =
+            &move_to_stopped(site, on.charger, *transaction, std::move(row), bookings, on.now);
         log_stop(site, *transaction);
     } else if (transaction && is_news) {
         transaction->stop = stop_row(on, transaction->start.id, request);
+        if (!is_followed(on.charger, *transaction)) {
+            site.engine.transaction_ended(
+                evse_id(on.charger.settings.id, transaction->start.connector_id), on.now);
+            site.step_wanted = true;
+        }
     }
     if (transaction && is_news) {
         unit.emplace_back(*transaction->stop);
@@ -246,12 +312,7 @@ v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::R
 
     v16::StopTransaction::Response response;
     if (request.idTag) {
-        const auto badge = site.badges.find(*request.idTag);
-        response.idTagInfo =
-            authorize({.badge = badge == site.badges.end() ? nullptr : &badge->second,
-                       .charge_point = on.charger.settings.id,
-                       .at = on.now.wall})
-                .id_tag_info;
+        response.idTagInfo = authorize(site, on.charger, *request.idTag, on.now.wall).id_tag_info;
     }
     return response;
 }

@@ -27,9 +27,16 @@ bool is_implausible_start(const ChargePoint& charger, const v16::StartTransactio
 db::TransactionStopped estimated_stop(const Transaction& transaction, std::string_view reason,
                                       Timestamp at);
 
+// What becomes of the limits that load management has booked for a transaction. end: its car draws
+// no more. keep: it may still be drawing, and its bookings run out with their leases.
+enum class Bookings { end, keep };
+
 // Ends a running transaction in memory: it moves to the stopped ones. Returns where it is now.
 Transaction& move_to_stopped(Site& site, ChargePoint& charger, const Transaction& running,
-                             db::TransactionStopped stop, Now now);
+                             db::TransactionStopped stop, Bookings bookings, Now now);
+
+// Forgets stopped transactions that are too old to be repeated (db/rows.hpp says which).
+void drop_old_transactions(ChargePoint& charger, Timestamp now);
 
 // Closes what the operator says is stuck, with its last register (estimated). Returns the unit's
 // ticket.

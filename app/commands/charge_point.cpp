@@ -1,5 +1,5 @@
-// `busbar charge-point list|accept|reject`: which chargers may connect. An accepted one that the
-// site does not know yet is registered ahead.
+// `busbar charge-point list|accept|reject|send`: which chargers may connect. An accepted one that
+// the site does not know yet is registered ahead.
 #include <cstdio>
 #include <iostream>
 
@@ -7,6 +7,7 @@
 
 #include "app/commands/commands.hpp"
 #include "app/commands/database.hpp"
+#include "app/commands/send.hpp"
 #include "base/codec.hpp"
 #include "base/secrets.hpp"
 #include "db/administration.hpp"
@@ -119,6 +120,8 @@ void add_charge_point(CLI::App& root, int& exit_code) {
     auto* list_command = group->add_subcommand("list", "List all chargers");
     list_command->add_flag("--json", *json, "As JSON");
     list_command->callback([json, &exit_code] { exit_code = list(*json); });
+
+    add_charge_point_send(*group, exit_code);
 }
 
 }  // namespace busbar::app::commands

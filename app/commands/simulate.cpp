@@ -41,7 +41,9 @@ struct Options {
     std::vector<double> building_amps;
     double first_car_seconds = 20;
     double duration_seconds = 0;
+    int sample_seconds = 60;
     bool quiet = false;
+    bool list_misbehaviours = false;
 };
 
 Now read_clock() {
@@ -168,6 +170,7 @@ std::string complete(Options& options) {
     const auto switches = sim::parse_misbehaviour(options.misbehaviour);
     if (const auto* wrong = std::get_if<std::string>(&switches)) return *wrong;
     runner.misbehaviour = std::get<sim::Misbehaviour>(switches);
+    runner.sample_interval = std::chrono::seconds{options.sample_seconds};
     if (!options.password.empty()) runner.password = options.password;
     runner.drivers.first_arrival_max = std::chrono::milliseconds{
         std::max<std::int64_t>(1'000, std::int64_t(options.first_car_seconds * 1'000))};
@@ -271,12 +274,12 @@ int run(Options& options) {
     return runner->totals().ever_accepted > 0 ? 0 : 1;
 }
 
-std::string misbehaviour_help() {
-    std::string help = "What the chargers do wrong, a comma-separated list of:";
-    for (const auto& [name, meaning] : sim::misbehaviour_names()) {
-        help += "\n  " + std::string{name} + ": " + std::string{meaning};
+// One a line: its name, its family, its meaning.
+void list_misbehaviours() {
+    for (const auto& each : sim::misbehaviour_names()) {
+        std::printf("%-30s %-14s %s\n", each.name.c_str(), each.family.c_str(),
+                    std::string{each.meaning}.c_str());
     }
-    return help;
 }
 
 }  // namespace
@@ -286,8 +289,9 @@ void add_simulate(CLI::App& root, int& exit_code) {
     auto& runner = options->runner;
     CLI::App* simulate = root.add_subcommand(
         "simulate", "Chargers, cars, a building and its meter, against any OCPP 1.6J server");
-    simulate->add_option("--url", runner.url, "ws://HOST:PORT/PATH; /IDENTITY is appended")
-        ->required();
+    simulate->add_flag("--list-misbehaviours", options->list_misbehaviours,
+                       "Print what --misbehave knows, and end");
+    simulate->add_option("--url", runner.url, "ws://HOST:PORT/PATH; /IDENTITY is appended");
     simulate->add_option("--chargers", runner.chargers, "How many")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
@@ -320,14 +324,23 @@ void add_simulate(CLI::App& root, int& exit_code) {
     simulate->add_option("--speed", runner.drivers.speed, "Batteries fill this many times faster")
         ->check(CLI::Range(0.1, 10'000.0))
         ->capture_default_str();
-    simulate->add_option("--misbehave", options->misbehaviour, misbehaviour_help());
+    simulate
+        ->add_option("--sample-interval", options->sample_seconds,
+                     "Seconds between MeterValues, until the server says otherwise")
+        ->check(CLI::Range(0, 86'400))
+        ->capture_default_str();
+    simulate->add_option("--misbehave", options->misbehaviour,
+                         "What the chargers do wrong: NAME,NAME ... of --list-misbehaviours");
     simulate->add_option("--seed", runner.seed, "The same seed brings the same cars")
         ->capture_default_str();
     simulate->add_option("--duration", options->duration_seconds, "Seconds; 0: until interrupted")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     simulate->add_flag("--quiet", options->quiet, "Print the summary only");
-    simulate->callback([options, &exit_code] { exit_code = run(*options); });
+    simulate->callback([options, &exit_code] {
+        if (options->list_misbehaviours) return list_misbehaviours();
+        exit_code = run(*options);
+    });
 }
 
 }  // namespace busbar::app::commands

@@ -49,19 +49,20 @@ BOOST_DEFINE_ENUM_CLASS(Location, Cable, EV, Inlet, Outlet, Body)
 BOOST_DEFINE_ENUM_CLASS(Unit, Wh, kWh, varh, kvarh, W, kW, VA, kVA, var, kvar, A, V, K, Celcius,
                         Celsius, Fahrenheit, Percent, Hertz)
 
-// A sample (7.43). Absent members have defaults: see site/metering.
+// A sample (7.43). Absent members have defaults: see site/meter_values. What is named wrongly is
+// kept all the same: a register reading is worth money.
 struct SampledValue {
     std::string value;
-    std::optional<ReadingContext> context;
-    std::optional<ValueFormat> format;
-    std::optional<Measurand> measurand;
-    std::optional<Phase> phase;
-    std::optional<Location> location;
-    std::optional<Unit> unit;
+    std::optional<Open<ReadingContext>> context;
+    std::optional<Open<ValueFormat>> format;
+    std::optional<Open<Measurand>> measurand;
+    std::optional<Open<Phase>> phase;
+    std::optional<Open<Location>> location;
+    std::optional<Open<Unit>> unit;
 };
 BOOST_DESCRIBE_STRUCT(SampledValue, (), (value, context, format, measurand, phase, location, unit))
-// A sample with a measurand we cannot name must not be taken for the default measurand: leniently
-// it is dropped, and the message is kept.
+// A sample whose measurand is no text must not be taken for the default measurand: leniently it is
+// dropped, and the message is kept.
 constexpr bool droppable(const SampledValue*) { return true; }
 
 // Samples taken at one time (7.33).
@@ -70,6 +71,11 @@ struct MeterValue {
     std::vector<SampledValue> sampledValue;
 };
 BOOST_DESCRIBE_STRUCT(MeterValue, (), (timestamp, sampledValue))
+// One without samples is no reason to refuse the others.
+constexpr bool droppable(const MeterValue*) { return true; }
+constexpr std::string_view former_name(const MeterValue*, std::string_view name) {
+    return name == "sampledValue" ? "values" : "";
+}
 
 BOOST_DEFINE_ENUM_CLASS(ChargingProfilePurpose, ChargePointMaxProfile, TxDefaultProfile, TxProfile)
 BOOST_DEFINE_ENUM_CLASS(ChargingProfileKind, Absolute, Recurring, Relative)

@@ -147,6 +147,9 @@ struct MeterValues {
     struct Response {};
 };
 BOOST_DESCRIBE_STRUCT(MeterValues::Request, (), (connectorId, transactionId, meterValue))
+constexpr std::string_view former_name(const MeterValues::Request*, std::string_view name) {
+    return name == "meterValue" ? "values" : "";
+}
 BOOST_DESCRIBE_STRUCT(MeterValues::Response, (), ())
 
 // Ask for a transaction (5.11).

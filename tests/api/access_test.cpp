@@ -1,4 +1,7 @@
 // Who may use which route, and what everybody else is told.
+#include <algorithm>
+#include <array>
+
 #include "tests/api/fixtures.hpp"
 
 namespace busbar::api {
@@ -28,14 +31,18 @@ std::string path_for(std::string_view pattern) {
 bool should_be_permitted(const std::string& role, const Route& route) {
     if (role == "admin" || route.method == "GET") return true;
     const bool is_command = route.pattern.find("/commands/") != std::string_view::npos;
-    const bool is_plant = route.pattern.starts_with("/api/v1/charge-points") ||
-                          route.pattern.starts_with("/api/v1/site");
+    const std::array plant{"charge-points", "connection-attempts", "enrolment", "quirks", "site"};
+    const bool is_plant = std::any_of(plant.begin(), plant.end(), [&](const std::string& name) {
+        return route.pattern.starts_with("/api/v1/" + name);
+    });
     return role == (is_plant && !is_command ? "installer" : "operator");
 }
 
 TEST_F(Access, EveryRouteAdmitsExactlyItsRoles) {
     int refusals = 0;
+    int changing = 0;
     for (const auto& route : routes()) {
+        changing += route.method != "GET";
         for (const std::string role : {"admin", "installer", "operator", "viewer"}) {
             SCOPED_TRACE(std::string{route.method} + " " + std::string{route.pattern} + " " + role);
             const auto reply = desk.ask_as(role, std::string{route.method},
@@ -51,7 +58,7 @@ TEST_F(Access, EveryRouteAdmitsExactlyItsRoles) {
             EXPECT_THAT(problem_in(*reply).detail, HasSubstr("role"));
         }
     }
-    EXPECT_EQ(refusals, 9 * 2);
+    EXPECT_EQ(refusals, changing * 2);
 }
 
 TEST_F(Access, NobodyGetsInWithoutAToken) {

@@ -20,6 +20,7 @@ TEST_F(ChargePoints, AreRegisteredChangedAndRemoved) {
         R"({"id":"CP 1","state":"accepted","label":null,"location":null,"validation":"lenient",)"
         R"("maxAmps":16,"phaseMap":"RST","assumeOcpp16":false,"hasPassword":false,)"
         R"("connected":false,"peerAddress":null,"connectedAt":null,"lastSeenAt":null,)"
+        R"("connections":{"inLastHour":0,"flapping":false,"past":[]},)"
         R"("vendor":null,"model":null,"serialNumber":null,"firmwareVersion":null,"overall":null,)"
         R"("connectors":[],"deviations":[]})");
     EXPECT_EQ(desk.ask("POST", "/api/v1/charge-points", R"({"id":"CP 1"})")->status, 409);
@@ -153,7 +154,9 @@ TEST_F(ChargePoints, ShowWhatTheChargerSaysAndDoes) {
     EXPECT_TRUE(is_json(body)) << body;
     for (const std::string part :
          {R"("connected":true,"peerAddress":"192.0.2.7","connectedAt":"2026-05-01T08:00:00.000Z",)"
-          R"("lastSeenAt":"2026-05-01T08:10:00.000Z","vendor":"Ve\"ndor","model":"Mo",)"
+          R"("lastSeenAt":"2026-05-01T08:10:00.000Z",)"
+          R"("connections":{"inLastHour":1,"flapping":false,"past":[]},)"
+          R"("vendor":"Ve\"ndor","model":"Mo",)"
           R"("serialNumber":null,"firmwareVersion":"1.2","overall":{"status":"Available",)"
           R"("errorCode":"NoError","info":null,"at":"2026-05-01T07:00:00.000Z"})",
           R"("connectors":[{"connectorId":1,"status":"Faulted","errorCode":"GroundFailure",)"

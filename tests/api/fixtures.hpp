@@ -199,6 +199,7 @@ public:
         if (!site.find(id)) site::save(site, site::default_settings(id), now);
         auto link = std::make_shared<TestLink>();
         site::connected(site, id, link, "192.0.2.7", now);
+        link->session.hold_calls(now.mono);
         return link;
     }
     // Text from the charger.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "site/load_management.hpp"
 #include "tests/site/support.hpp"
 
 namespace busbar::app {
@@ -31,9 +32,16 @@ db::SiteSnapshot snapshot_with(const std::string& answer) {
     return snapshot;
 }
 
+// A site whose chargers may not all draw what they like: their safe currents are the minimum.
+site::Settings narrow_settings() {
+    auto settings = site::test::settings();
+    settings.load_management.reserve_blind = {50_A, 50_A, 50_A};
+    return settings;
+}
+
 Amps booked_after(const std::string& answer) {
     site::test::HeldJournal journal;
-    site::Site site{journal, site::test::settings()};
+    site::Site site{journal, narrow_settings()};
     const Now now{Instant{1h}, Timestamp{}};
     restore(site, snapshot_with(answer), now);
     site.engine.step({}, now);
@@ -47,9 +55,47 @@ TEST(Restore, BooksAllAChargerCanGiveThatAcceptedNothing) {
     EXPECT_EQ(booked_after(""), 32_A);
 }
 
+// A charger that refuses limits and took a safe current draws that.
+TEST(Restore, BooksTheSafeCurrentThatAChargerHolds) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, narrow_settings()};
+    const Now now{Instant{1h}, Timestamp{}};
+    auto snapshot = snapshot_with("Rejected");
+    snapshot.limits.clear();
+    snapshot.states.push_back({"safe_current", "CP1/1", {R"({"milliamps":8000})"}});
+    restore(site, std::move(snapshot), now);
+    site::manage_load(site, now);
+    EXPECT_EQ(site.engine.status(now).at(0).worst_case, 8_A);
+}
+
+TEST(Restore, BooksWhatALeaseEndsIn) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, narrow_settings()};
+    Now now{Instant{1h}, Timestamp{}};
+    auto snapshot = snapshot_with("Accepted");
+    snapshot.limits[0].commanded.safe_milliamps = 9'000;
+    restore(site, std::move(snapshot), now);
+    now.mono += 1h;
+    site::manage_load(site, now);
+    EXPECT_EQ(site.engine.status(now).at(0).worst_case, 9_A);
+}
+
+TEST(Restore, KeepsEveryTransactionThatTheDatabaseGives) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, narrow_settings()};
+    auto snapshot = snapshot_with("Accepted");
+    for (int i = 0; i < 300; ++i) {
+        auto& recent = snapshot.recent_transactions.emplace_back();
+        recent.start.charge_point = "CP1";
+        recent.start.id = i + 10;
+    }
+    restore(site, std::move(snapshot), {Instant{1h}, Timestamp{}});
+    EXPECT_EQ(site.find("CP1")->stopped.size(), 300u);
+}
+
 TEST(Restore, GoesOnCountingAndKeepsTransactions) {
     site::test::HeldJournal journal;
-    site::Site site{journal, site::test::settings()};
+    site::Site site{journal, narrow_settings()};
     restore(site, snapshot_with("Accepted"), {Instant{1h}, Timestamp{}});
     EXPECT_EQ(site.next_transaction_key, 5);
     EXPECT_EQ(site.find("CP1")->open.at(0).start.transaction_id, 1004);

@@ -148,6 +148,24 @@ TEST(Codec, IntegersStayInRange) {
     EXPECT_EQ(decode_text<test::Leaf>(R"({"count":12.0})", {}, report)->count, 12);
 }
 
+TEST(Codec, CountsCharactersNotBytes) {
+    DecodeReport report;
+    EXPECT_TRUE(decode_text<CiString<5>>("\"\u00e9\u00e8\u20ac\u00fc\u00f6\"", {}, report));
+    EXPECT_FALSE(decode_text<CiString<5>>("\"\u00e9\u00e8\u20ac\u00fc\u00f6o\"", {}, report));
+}
+
+TEST(Codec, TakesOneDecimalAndRoundsMoreLeniently) {
+    DecodeReport report;
+    for (const auto& [text, tenths] :
+         {std::pair{"16.1", 161}, {"-0.3", -3}, {"22000.7", 220007}, {"6", 60}, {"1e2", 1000}}) {
+        EXPECT_EQ(decode_text<Tenths>(text, {}, report), Tenths{tenths}) << text;
+    }
+    EXPECT_FALSE(decode_text<Tenths>("16.15", {}, report));
+    DecodeReport lenient_report;
+    EXPECT_EQ(decode_text<Tenths>("16.149", {.lenient = true}, lenient_report), Tenths{161});
+    EXPECT_EQ(lenient_report.deviations.size(), 1U);
+}
+
 TEST(Codec, PrintsTenthsExactly) {
     for (const auto& [tenths, text] :
          {std::pair{161, "16.1"}, {-5, "-0.5"}, {60, "6.0"}, {0, "0.0"}}) {

@@ -73,8 +73,19 @@ Record any_transaction_record(int kind) {
     return row;
 }
 
+Record any_state_record(int kind) {
+    const std::string of = below(2) ? "reservation" : "quirk";
+    if (kind == 0) return StateSaved{.kind = of, .key = any_charge_point(), .body = {any_text()}};
+    if (kind == 1) return StateRemoved{.kind = of, .key = any_charge_point()};
+    return SecurityEventReceived{.charge_point = any_charge_point(),
+                                 .type = "StartupOfTheDevice",
+                                 .tech_info = below(2) ? std::optional{any_text()} : std::nullopt,
+                                 .at = any_time(),
+                                 .received_at = noon};
+}
+
 Record any_record() {
-    const int kind = below(12);
+    const int kind = below(15);
     if (kind < 4) return any_charge_point_record(kind);
     if (kind < 8) return any_transaction_record(kind - 4);
     const std::string id_tag =
@@ -98,7 +109,8 @@ Record any_record() {
         row.label = any_text();
         return row;
     }
-    return BadgeRemoved{.id_tag = id_tag};
+    if (kind == 11) return BadgeRemoved{.id_tag = id_tag};
+    return any_state_record(kind - 12);
 }
 
 // Commands follow their commands and stops their starts: an answer never precedes its command.
@@ -131,7 +143,14 @@ std::string contents(Transaction& transaction) {
     const auto orphans = transaction.exec(
         "SELECT coalesce(string_agg((charge_point, transaction_id, stopped_at, meter_stop_wh, "
         "reason)::text, E'\\n' ORDER BY id), '') FROM orphan_stop");
-    return out + orphans[0][0].as<std::string>();
+    const auto states = transaction.exec(
+        "SELECT coalesce(string_agg((kind, key, body::text)::text, E'\\n' ORDER BY kind, key), '') "
+        "FROM site_state");
+    const auto events = transaction.exec(
+        "SELECT coalesce(string_agg((charge_point, type, at, tech_info)::text, E'\\n' "
+        "ORDER BY id), '') FROM security_event");
+    for (const auto& rows : {orphans, states, events}) out += rows[0][0].as<std::string>() + "\n";
+    return out;
 }
 
 TEST(Batch, OneBatchHasTheOutcomeOfRowAfterRow) {

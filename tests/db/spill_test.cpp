@@ -63,7 +63,14 @@ std::vector<Record> one_of_each() {
                            .reason = "r"},
             LimitAnswered{.sequence = 1, .status = "Accepted", .at = noon},
             badge,
-            BadgeRemoved{.id_tag = "T"}};
+            BadgeRemoved{.id_tag = "T"},
+            StateSaved{.kind = "reservation", .key = nasty, .body = {R"({"until":[1,"x"]})"}},
+            StateRemoved{.kind = "reservation", .key = nasty},
+            SecurityEventReceived{.charge_point = "CP1",
+                                  .type = "TamperDetectionActivated",
+                                  .tech_info = nasty,
+                                  .at = noon,
+                                  .received_at = noon}};
 }
 
 TEST(Spill, GivesBackEveryKindOfRecordInOrder) {
@@ -153,6 +160,26 @@ TEST(Spill, UnitsOfAnotherDatabaseAreNumberedAnew) {
     EXPECT_EQ(spill.count(10), 3U);
     EXPECT_EQ(spill.last_sequence(), 14U);
     EXPECT_EQ(std::get<TransactionStarted>(spill.read(0, 9, 1 << 20)[2].records[0]).id, 3);
+}
+
+// A charge point as the first version spilled it.
+TEST(Spill, RowsOfAnEarlierVersionAreUnderstood) {
+    const Folder folder;
+    {
+        Spill spill{folder.file("spill")};
+        const std::vector<Unit> units{unit(1, {saved_charge_point("CP1")})};
+        spill.append(units);
+    }
+    const auto edit =
+        "sqlite3 '" + folder.file("spill") +
+        "' \"UPDATE record SET json = replace(json, ',\\\"security_profile\\\":0', '')\"";
+    if (std::system(edit.c_str()) != 0) GTEST_SKIP() << "needs the program sqlite3";
+    Spill spill{folder.file("spill")};
+    const auto units = spill.read(0, 9, 1 << 20);
+    ASSERT_EQ(units.size(), 1U);
+    EXPECT_EQ(units[0].unreadable, "");
+    ASSERT_EQ(units[0].records.size(), 1U);
+    EXPECT_EQ(std::get<ChargePointSaved>(units[0].records[0]).security_profile, 0);
 }
 
 }  // namespace

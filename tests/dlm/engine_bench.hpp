@@ -41,6 +41,7 @@ protected:
         Inputs inputs;
         if (metered) inputs.meter = MeterInput{*metered, now.mono};
         for (const auto& [id, car] : cars) inputs.evses.push_back(car);
+        inputs.lowerings_only = lowerings_only;
         Output output = engine.step(inputs, now);
         for (const Command& command : output.commands) sent[command.evse] = command;
         return output;
@@ -118,6 +119,7 @@ protected:
     std::map<std::string, EvseInput> cars;
     std::map<std::string, Command> sent;  // the last command of each
     std::optional<PhaseAmps> metered = PhaseAmps{};
+    bool lowerings_only = false;
     bool meter_values = false;  // chargers measure what their cars draw
     int messages = 0;
 };

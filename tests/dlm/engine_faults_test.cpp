@@ -279,5 +279,93 @@ TEST_F(EngineFaults, NextStepIsNeverInThePast) {
     }
 }
 
+// A site whose chargers report every second what their cars draw, which is their limit at once.
+class EngineSurges : public EngineBench {
+protected:
+    // Raises come rarely here, and so in large steps.
+    void two_eager_cars() {
+        use(site(63_A, 1.26_A, 45_A));
+        for (const char* id : {"a", "b"}) {
+            EvseInput& car = add_car(id);
+            car.raise_pause = 20s;
+            car.raise_min = 1_A;
+        }
+        metered = on_all(20_A);
+        acknowledge(step());
+        for (const char* id : {"a", "b"}) engine.lost(id, now);
+        acknowledge(step());
+        ASSERT_EQ(limits(), (Limits{{"a", 20.8}, {"b", 20.8}}));
+    }
+
+    double cars_draw() const {
+        double sum = 0;
+        for (const auto& [id, limit] : limits()) sum += limit;
+        return sum;
+    }
+
+    // A sample of the meter, if there is one, and then those of the chargers.
+    void second(std::optional<Amps> building) {
+        wait(930ms);
+        metered.reset();
+        if (building) metered = on_all(*building + Amps::from_double(cars_draw()));
+        acknowledge(step());
+        metered.reset();
+        wait(20ms);
+        acknowledge(step());
+        wait(50ms);
+        for (auto& [id, car] : cars) {
+            car.measured = on_all(sent[id].limit);
+            car.measured_at = now.mono;
+        }
+        acknowledge(step());
+    }
+};
+
+// The limits fell while the meter was silent, and its return found cars that had long followed.
+TEST_F(EngineSurges, WhatFellWhileTheMeterWasAwayHidesNoOverloadAfterwards) {
+    two_eager_cars();
+    for (int t = 0; t < 15; ++t) second(std::nullopt);
+    ASSERT_EQ(limits(), (Limits{{"a", 8.3}, {"b", 8.3}}));
+    int waited = 0;
+    for (; cars_draw() < 26 && waited < 20; ++waited) second(20_A);
+    ASSERT_LT(waited, 12) << "the limits rise within the time that cars have for following";
+    for (const Amps building : {43_A, 46_A, 49_A}) {
+        SCOPED_TRACE(building.to_double());
+        second(building);
+        EXPECT_LE(building.to_double() + cars_draw(), 61.74);
+        second(building);
+        EXPECT_LE(building.to_double() + cars_draw(), 61.74);
+    }
+    EXPECT_EQ(limits(), (Limits{{"a", 6.3}, {"b", 6.3}}));
+}
+
+// Its safe current is large, and counts again from the reconnection until the limit was renewed. It
+// was never drawn meanwhile, and so nothing of it falls.
+TEST_F(EngineSurges, ASafeCurrentThatIsNotDrawnHidesNoOverload) {
+    two_eager_cars();
+    for (int t = 0; t < 15; ++t) second(20_A);
+    for (int t = 0; t < 20; ++t) second(40_A);
+    const double drawn = cars_draw();
+    ASSERT_NEAR(40 + drawn, 61.74, 1.5);
+    engine.restore_safe("a", 32_A);
+    engine.reconnected("a", now);
+    // It measures nothing for now: what it draws is known by its limit only.
+    metered = on_all(40_A + Amps::from_double(drawn));
+    cars["a"].being_set_up = true;
+    cars["a"].measured.reset();
+    step();
+    EXPECT_EQ(status("a").worst_case, 32_A);
+    cars["a"].being_set_up = false;
+    wait(50ms);
+    metered.reset();
+    acknowledge(step());
+    acknowledge(step());
+    EXPECT_LT(status("a").worst_case, 12_A);
+    wait(1s);
+    metered = on_all(46_A + Amps::from_double(cars_draw()));
+    acknowledge(step());
+    EXPECT_LE(46 + cars_draw(), 61.74);
+}
+
 }  // namespace
 }  // namespace busbar::dlm

@@ -24,7 +24,7 @@ TEST_F(EngineTest, ACarStartsAtItsMinimumAndClimbsInSteps) {
     Output output = step();
     ASSERT_EQ(output.commands.size(), 1U);
     EXPECT_EQ(output.commands[0].limit, 6_A);
-    EXPECT_EQ(output.commands[0].safe, 6_A);
+    EXPECT_EQ(output.commands[0].safe, 32_A) << "alone at its connection";
     EXPECT_EQ(output.commands[0].lease, 600s);
     EXPECT_EQ(output.commands[0].reason.code, "ramp_up_hold");
     acknowledge(output);

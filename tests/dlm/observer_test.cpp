@@ -90,6 +90,15 @@ TEST_F(ObserverTest, ACarThatDoesNotFollowIsBackgroundAfterAWhile) {
     EXPECT_EQ(see(78_A, {car(32_A, 32_A)}, 13s), 46_A);
 }
 
+TEST_F(ObserverTest, WhatFellWithoutASampleIsOverInItsOwnTime) {
+    see(78_A, {car(48_A, 48_A)}, 0s);
+    observer.note(std::vector{car(32_A, 48_A)}, start + 10s);
+    EXPECT_EQ(observer.pending_fall()[0], 16_A);
+    EXPECT_EQ(see(72_A, {car(32_A, 32_A)}, 15s), 30_A);
+    EXPECT_EQ(observer.pending_fall()[0], 10_A) << "six of them have shown";
+    EXPECT_EQ(see(72_A, {car(32_A, 32_A)}, 22s), 40_A);
+}
+
 TEST_F(ObserverTest, AFullCarThatLeavesTakesNothingWithIt) {
     see(30_A, {settled_car(16_A, 0_A)}, 0s);
     Contribution leaving = settled_car(0_A, 0_A);

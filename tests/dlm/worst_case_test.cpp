@@ -99,6 +99,22 @@ TEST_F(WorstCaseTest, APausedChargerMayFallBackToSafe) {
     EXPECT_EQ(books.worst_case_connected(start + 595s), 6_A) << "its clock may be ahead";
 }
 
+TEST_F(WorstCaseTest, TheLimitThatRunsIsLessThanWhatMayFollowIt) {
+    books.set_safe(32_A);
+    send(1, 8_A);
+    EXPECT_FALSE(books.leased(start)) << "it may not have arrived";
+    books.on_acknowledged(1);
+    EXPECT_EQ(books.leased(start), 8_A);
+    books.on_disconnected();
+    EXPECT_EQ(books.worst_case_connected(start), 32_A);
+    EXPECT_EQ(books.leased(start), 8_A);
+    send(2, 10_A, start + 10s);
+    EXPECT_EQ(books.leased(start + 10s), 10_A);
+    books.on_refused(2);
+    EXPECT_EQ(books.leased(start + 594s), 8_A);
+    EXPECT_FALSE(books.leased(start + 595s)) << "its clock may be ahead";
+}
+
 TEST_F(WorstCaseTest, TheSafeCurrentOfAnOldLeaseOutlivesIt) {
     books.on_sent(1, 16_A, 8_A, start + lease);
     books.on_acknowledged(1);
@@ -108,7 +124,7 @@ TEST_F(WorstCaseTest, TheSafeCurrentOfAnOldLeaseOutlivesIt) {
 }
 
 TEST_F(WorstCaseTest, ARestoredLimitCountsUntilTheGivenMoment) {
-    books.restore(16_A, start + 605s);
+    books.restore(16_A, 6_A, start + 605s);
     EXPECT_EQ(books.worst_case(start), 16_A);
     EXPECT_FALSE(books.acknowledged(start));
     EXPECT_EQ(books.worst_case(start + 605s), 6_A);

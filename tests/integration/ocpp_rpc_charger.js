@@ -29,9 +29,13 @@ charger.on('strictValidationFailure', ({ error, method }) => {
 });
 charger.on('badMessage', ({ error }) => tell({ unfit: error.message }));
 charger.on('close', ({ code, reason }) => tell({ closed: code, reason: String(reason) }));
+const answers = {
+    GetConfiguration: ({ key }) => ({ configurationKey: [], unknownKey: key ?? [] }),
+    GetLocalListVersion: () => ({ listVersion: -1 }),
+};
 charger.handle(({ method, params }) => {
     tell({ asked: method, params });
-    return { status: 'Accepted' };
+    return answers[method]?.(params) ?? { status: 'Accepted' };
 });
 
 async function obey(line) {

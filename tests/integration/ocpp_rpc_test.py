@@ -19,18 +19,21 @@ class RpcCharger:
     """The Node.js program, driven line by line."""
 
     def __init__(self, port, identity, password=None):
-        node = shutil.which("node")
-        if not node:
-            raise RuntimeError("node is not installed: run script/bootstrap")
         self.asked = []
         self.unfit = []
         self.others = queue.Queue()
-        self.process = spawn(
+        self.process = self.start(port, identity, password)
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def start(self, port, identity, password):
+        node = shutil.which("node")
+        if not node:
+            raise RuntimeError("node is not installed: run script/bootstrap")
+        return spawn(
             [node, HERE / "ocpp_rpc_charger.js", f"ws://127.0.0.1:{port}/ocpp", identity,
              *([password] if password else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE)
-        self.thread = threading.Thread(target=self._read, daemon=True)
-        self.thread.start()
 
     def _read(self):
         for line in self.process.stdout:

@@ -244,6 +244,7 @@ class Busbar:
         self.environment = clean_environment(**{
             "BUSBAR_DATABASE_URL": url, "BUSBAR_DATA_DIR": folder / "data",
             "BUSBAR_OCPP_ADDRESS": "127.0.0.1", "BUSBAR_OCPP_PORT": 0, "BUSBAR_WEB_HTTP_PORT": 0,
+            "BUSBAR_FILES_ADDRESS": "127.0.0.1", "BUSBAR_FILES_PORT": 0,
             "BUSBAR_LOAD_MANAGEMENT_LIMIT_AMPS": "63,63,63", **settings})
 
     def launch(self, *arguments):

@@ -36,8 +36,7 @@ protected:
         events.closed = [this](const auto& connection) {
             causes.emplace_back(connection->end_cause());
         };
-        events.failed = [this](const Handshake* handshake, std::string_view what) {
-            EXPECT_NE(handshake, nullptr);
+        events.failed = [this](const Handshake&, HandshakeFailure, std::string_view what) {
             failures.emplace_back(what);
         };
         server = std::make_unique<WebSocketServer>(loop, "127.0.0.1", std::uint16_t{0}, limits,

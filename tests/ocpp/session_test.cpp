@@ -37,7 +37,7 @@ TEST_F(SessionTest, SendsTheNextCallOnlyAfterTheAnswer) {
     call("A");
     call("B");
     EXPECT_THAT(sent(), ElementsAre(R"([2,"1","A",{}])"));
-    EXPECT_FALSE(session.receive(start, R"([3,"1",{}])"));
+    EXPECT_THAT(session.receive(start, R"([3,"1",{}])"), IsEmpty());
     EXPECT_THAT(sent(), ElementsAre(R"([2,"2","B",{}])"));
     EXPECT_THAT(outcomes, ElementsAre("A answered"));
 }
@@ -54,7 +54,12 @@ TEST_F(SessionTest, TimesOutGoesOnAndIgnoresTheLateAnswer) {
     EXPECT_THAT(sent(), ElementsAre(R"([2,"2","B",{}])"));
     session.receive(after(31s), R"([3,"1",{}])");
     EXPECT_EQ(outcomes.size(), 1u);
-    EXPECT_EQ(session.take_oddities().at(0).kind, "late_or_unknown_answer");
+    const auto oddities = session.take_oddities();
+    ASSERT_EQ(oddities.size(), 1u);
+    EXPECT_EQ(oddities[0].kind, "late_answer");
+    EXPECT_EQ(oddities[0].detail, "A was answered 1000 ms after the time-out");
+    session.receive(after(32s), R"([3,"1",{}])");
+    EXPECT_EQ(session.take_oddities().at(0).kind, "late_or_unknown_answer") << "only once";
 }
 
 TEST_F(SessionTest, ALoweringOvertakesAndShortensTheWait) {
@@ -109,38 +114,42 @@ TEST_F(SessionTest, TakesCallsInEveryFormChargersUse) {
     for (const auto* text : {R"([2,"x","Heartbeat",{}])", R"([2,"x","Heartbeat",null])",
                              R"([2,"x","Heartbeat"])", " \n[2,\"x\",\"Heartbeat\",{}]\n"}) {
         const auto incoming = session.receive(start, text);
-        ASSERT_TRUE(incoming) << text;
-        EXPECT_EQ(incoming->id, "x");
-        EXPECT_EQ(incoming->action, "Heartbeat");
+        ASSERT_EQ(incoming.size(), 1u) << text;
+        EXPECT_EQ(incoming[0].id, "x");
+        EXPECT_EQ(incoming[0].action, "Heartbeat");
+        EXPECT_EQ(incoming[0].text, text);
     }
-    EXPECT_EQ(session.receive(start, R"([2,17,"Heartbeat",{}])")->id, "17");
+    EXPECT_EQ(session.receive(start, R"([2,17,"Heartbeat",{}])").at(0).id, "17");
 }
 
 // Ruling R2: what cannot be answered is counted, and the connection goes on.
 TEST_F(SessionTest, CountsWhatIsNotOcpp) {
     for (const auto* text : {"hello", "{}", "[]", "[2]", "[2,null,\"A\",{}]", "[9,\"x\"]",
                              "[2.5,\"x\"]", "[\"2\",\"x\"]"}) {
-        EXPECT_FALSE(session.receive(start, text)) << text;
+        EXPECT_THAT(session.receive(start, text), IsEmpty()) << text;
         EXPECT_THAT(sent(), IsEmpty()) << text;
         EXPECT_EQ(session.take_oddities().size(), 1u) << text;
     }
-    EXPECT_FALSE(session.receive(start, std::string(100'000, '[')));
+    EXPECT_THAT(session.receive(start, std::string(100'000, '[')), IsEmpty());
     EXPECT_EQ(session.take_oddities().at(0).kind, "nested_too_deeply");
-    EXPECT_FALSE(session.receive(start, "  \r\n"));
+    EXPECT_THAT(session.receive(start, "  \r\n"), IsEmpty());
     EXPECT_THAT(session.take_oddities(), IsEmpty());
 }
 
 TEST_F(SessionTest, AnswersAMalformedCallThatHasAnId) {
-    EXPECT_FALSE(session.receive(start, R"([2,"x",5,{}])"));
+    EXPECT_THAT(session.receive(start, R"([2,"x",5,{}])"), IsEmpty());
     EXPECT_THAT(sent(), ElementsAre(testing::StartsWith(R"([4,"x","FormationViolation",)")));
 }
 
 TEST_F(SessionTest, PassesOnACallErrorOfAnyLength) {
-    call("A");
-    call("B");
-    session.receive(start, R"([4,"1","NotSupported"])");
-    session.receive(start, R"([4,"2","Odd","text",{}])");
-    EXPECT_THAT(outcomes, ElementsAre("A failed 2", "B failed 2"));
+    for (const auto* text :
+         {R"([4,"1"])", R"([4,"2","NotSupported"])", R"([4,"3","TypeConstraintViolation","",""])",
+          R"([4,"4","Odd","text",{}])", R"([4,"5",null,7,null,1])"}) {
+        call("A");
+        session.receive(start, text);
+    }
+    EXPECT_THAT(outcomes, testing::Each("A failed 2"));
+    EXPECT_EQ(outcomes.size(), 5u);
 }
 
 TEST_F(SessionTest, TypedAnswersAreDecoded) {
@@ -155,6 +164,49 @@ TEST_F(SessionTest, TypedAnswersAreDecoded) {
     session.receive(start, R"([3,"1",{"status":"Accepted"}])");
     session.receive(start, R"([3,"2",{"status":"Perhaps"}])");
     EXPECT_THAT(seen, ElementsAre("Accepted", "none"));
+}
+
+TEST_F(SessionTest, ALateAnswerIsToldToWhoFollowsIt) {
+    int late = 0;
+    session.call(
+        start, "A", "{}", {}, [](const auto&) {}, [&](const Json&) { ++late; });
+    call("B");
+    session.on_timer(after(30s));
+    session.receive(after(31s), R"([3,"1",{}])");
+    session.receive(after(31s), R"([3,"1",{}])");
+    EXPECT_EQ(late, 1);
+    EXPECT_THAT(outcomes, IsEmpty()) << "B goes on waiting";
+}
+
+TEST_F(SessionTest, TakesAnAnswerWithAnIdThatNeverWasWhereToldTo) {
+    call("A");
+    session.receive(start, R"([3,"who",{}])");
+    EXPECT_THAT(outcomes, IsEmpty());
+    session.accept_answers_with_wrong_id(true);
+    session.receive(start, R"([3,"who",{}])");
+    EXPECT_THAT(outcomes, ElementsAre("A answered"));
+    session.receive(start, R"([3,"who",{}])");
+    call("B");
+    session.receive(start, R"([3,"1",{}])");
+    EXPECT_THAT(outcomes, ElementsAre("A answered")) << "1 was ours, but not this one";
+    session.receive(start, R"([4,"3"])");
+    EXPECT_THAT(outcomes, ElementsAre("A answered", "B failed 2")) << "3 was never given";
+}
+
+TEST_F(SessionTest, HoldsCallsBackButNotLowerings) {
+    session.hold_calls(start.mono + 2s);
+    call("A");
+    EXPECT_THAT(sent(), IsEmpty());
+    EXPECT_EQ(session.deadline(), start.mono + 2s);
+    session.on_timer(after(1s));
+    EXPECT_THAT(sent(), IsEmpty());
+    call("Lower", {.priority = Priority::lowering, .timeout = 10s}, after(1s));
+    EXPECT_THAT(sent(), ElementsAre(testing::HasSubstr("Lower")));
+    session.receive(after(1s), R"([3,"2",{}])");
+    EXPECT_THAT(sent(), IsEmpty());
+    session.on_timer(after(2s));
+    EXPECT_THAT(sent(), ElementsAre(testing::HasSubstr("\"A\"")));
+    EXPECT_EQ(session.deadline(), start.mono + 32s) << "the time-out begins when it is sent";
 }
 
 TEST(Session, SurvivesAnyText) {

@@ -140,7 +140,7 @@ private:
             moved = false;
             for (const auto& text : charger.take_output()) {
                 moved = true;
-                if (auto call = server.receive(world.now(), text)) answer(*call);
+                for (auto& call : server.receive(world.now(), text)) answer(call);
             }
             for (const auto& text : server.take_output()) {
                 moved = true;

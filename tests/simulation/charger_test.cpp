@@ -314,14 +314,16 @@ TEST(Charger, TriggersUnlocksAndAnswersWhatItDoesNotKnow) {
               v16::ReadingContext::Trigger);
     EXPECT_EQ(trigger(Message::MeterValues, 2), Rejected);
     EXPECT_EQ(trigger(Message::BootNotification, {}), Rejected);
-    EXPECT_EQ(trigger(Message::FirmwareStatusNotification, {}), NotImplemented);
+    EXPECT_EQ(trigger(Message::FirmwareStatusNotification, {}), Accepted);
+    EXPECT_EQ(bench.sent<v16::FirmwareStatusNotification>().back().status,
+              v16::FirmwareStatus::Idle);
     EXPECT_EQ(bench.ask<v16::UnlockConnector>({2})->status,
               v16::UnlockConnectorStatus::NotSupported);
     EXPECT_EQ(bench.ask<v16::UnlockConnector>({1})->status, v16::UnlockConnectorStatus::Unlocked);
     EXPECT_EQ(bench.sent<v16::StopTransaction>().at(0).reason,
               v16::StopTransactionReason::UnlockCommand);
     std::string code;
-    bench.server.call(bench.world.now(), "ReserveNow", "{}", {}, [&](const auto& answer) {
+    bench.server.call(bench.world.now(), "ReserveLater", "{}", {}, [&](const auto& answer) {
         code = std::get<ocpp::CallFailure>(answer).error_code;
     });
     bench.run_for(1ms);

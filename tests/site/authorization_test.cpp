@@ -1,6 +1,10 @@
 #include "site/authorization.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "site/badge_reading.hpp"
+#include "tests/site/support.hpp"
 
 namespace busbar::site {
 namespace {
@@ -68,6 +72,89 @@ TEST(Authorization, TellsTheChargerGroupAndExpiry) {
     const auto info = authorize({.badge = &badge, .charge_point = "CP1", .at = noon}).id_tag_info;
     EXPECT_EQ(info.parentIdTag, ocpp::v16::IdToken{"FLEET"});
     EXPECT_EQ(info.expiryDate, noon + 1h);
+}
+
+// --- As chargers read badges --------------------------------------------------------------------
+struct BadgesAsRead : testing::Test, test::OneCharger {
+    void add(const std::string& id_tag) {
+        auto& badge = site.badges[id_tag];
+        badge.id_tag = id_tag;
+        badge.status = "active";
+    }
+    // The charger's quirks; they last until its next boot.
+    Quirks& quirks() { return charger().quirks; }
+    std::string authorization_of(const std::string& id_tag_json) {
+        return send("Authorize", "{\"idTag\":\"" + id_tag_json + "\"}").at(0);
+    }
+    std::string starts(const std::string& id_tag_json, int connector = 1) {
+        return send("StartTransaction",
+                    R"({"connectorId":)" + std::to_string(connector) + R"(,"idTag":")" +
+                        id_tag_json + R"(","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})")
+            .at(0);
+    }
+};
+
+TEST_F(BadgesAsRead, CaseSpacesAndControlCharactersDoNotMatter) {
+    EXPECT_THAT(authorization_of("tag"), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(authorization_of(R"( Tag\u0010\u000e )"), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(authorization_of("t ag"), testing::HasSubstr("Invalid"));
+    EXPECT_EQ(badge_text(charger(), "\x10 a\x0e "), "a");
+}
+
+TEST_F(BadgesAsRead, WhatAChargerAddsIsNotTheBadges) {
+    EXPECT_THAT(authorization_of("TAG_17654321"), testing::HasSubstr("Invalid"));
+    quirks().id_tag_suffix_separator = "_";
+    quirks().id_tag_prefix_separator = ";";
+    EXPECT_THAT(authorization_of("TAG_17654321"), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(authorization_of("x;TAG"), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(authorization_of("_17654321"), testing::HasSubstr("Invalid"));
+    // A badge that is known just as it was sent goes first.
+    add("TAG_1");
+    site.badges["TAG_1"].status = "blocked";
+    EXPECT_THAT(authorization_of("tag_1"), testing::HasSubstr("Blocked"));
+}
+
+TEST_F(BadgesAsRead, RowsKeepWhatWasSent) {
+    quirks().id_tag_suffix_separator = "_";
+    EXPECT_THAT(starts("Tag_77"), testing::HasSubstr("Accepted"));
+    const auto rows = journal.all<db::TransactionStarted>();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].id_tag, "Tag_77");
+    const auto stopped =
+        send("StopTransaction", R"({"transactionId":1001,"idTag":"Tag_77","meterStop":1,)"
+                                R"("timestamp":"2026-05-01T09:00:00Z"})")
+            .at(0);
+    EXPECT_THAT(stopped, testing::HasSubstr("Accepted"));
+}
+
+TEST_F(BadgesAsRead, OneBadgeIsOneHoweverItIsRead) {
+    quirks().id_tag_suffix_separator = "_";
+    starts("TAG_1", 1);
+    EXPECT_THAT(starts("TAG_2", 2), testing::HasSubstr("ConcurrentTx"));
+    // On the same connector it takes the first one's place; the one that was refused does not
+    // count.
+    EXPECT_THAT(starts("TAG", 1), testing::HasSubstr("Accepted"));
+    quirks().id_tag_suffix_separator = "";
+    EXPECT_THAT(starts("OTHER_1", 3), testing::HasSubstr("Invalid"));
+}
+
+TEST_F(BadgesAsRead, AStartReplacesItsOwnBadgesOnTheSameConnector) {
+    starts("TAG");
+    EXPECT_THAT(send("StartTransaction", R"({"connectorId":1,"idTag":"TAG","meterStart":5,)"
+                                         R"("timestamp":"2026-05-01T08:30:00Z"})")
+                    .at(0),
+                testing::HasSubstr("Accepted"));
+}
+
+TEST_F(BadgesAsRead, NobodyIsLetInOnlyWhereThatIsWanted) {
+    EXPECT_THAT(authorization_of(""), testing::HasSubstr("Invalid"));
+    EXPECT_THAT(starts(""), testing::HasSubstr("Invalid"));
+    quirks().empty_id_tag_allowed = true;
+    EXPECT_THAT(authorization_of(""), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(authorization_of(" "), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(starts("", 1), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(starts("", 2), testing::HasSubstr("Accepted")) << "nobody is not one badge";
+    EXPECT_THAT(authorization_of("x"), testing::HasSubstr("Invalid"));
 }
 
 }  // namespace

@@ -15,11 +15,14 @@ using testing::IsEmpty;
 struct ConnectionsTest : testing::Test, OneCharger {
     Admission knock(std::string target, std::vector<std::string> subprotocols,
                     std::optional<std::string> credentials = {}) {
-        return admit(site, {.target = std::move(target),
-                            .subprotocols = std::move(subprotocols),
-                            .basic_credentials = std::move(credentials),
-                            .peer_address = "127.0.0.1"});
+        return admit(site,
+                     {.target = std::move(target),
+                      .subprotocols = std::move(subprotocols),
+                      .basic_credentials = std::move(credentials),
+                      .peer_address = address},
+                     now);
     }
+    std::string address = "127.0.0.1";
 };
 
 TEST_F(ConnectionsTest, AdmitsAKnownChargerThatSpeaksOcpp16) {
@@ -52,7 +55,71 @@ TEST_F(ConnectionsTest, AsksForThePassword) {
     const auto admission = knock("/ocpp/CP1", {"ocpp1.6"}, "CP1:secret");
     EXPECT_EQ(admission.status, 101);
     EXPECT_EQ(admission.password, "secret");
-    EXPECT_EQ(admission.password_hash, "hash");
+    EXPECT_THAT(admission.password_hashes, ElementsAre("hash"));
+}
+
+TEST_F(ConnectionsTest, NamesTheIdentityThatWasMeant) {
+    EXPECT_THAT(knock("/ocpp/cp1", {"ocpp1.6"}).reason, HasSubstr("did you mean 'CP1'"));
+}
+
+TEST_F(ConnectionsTest, TakesTheIdentityFromTheCredentialsWhereTheUrlHasNone) {
+    EXPECT_EQ(knock("/", {"ocpp1.6"}, "CP1:").identity, "CP1");
+    EXPECT_EQ(knock("/ocpp/", {"ocpp1.6"}, "CP1:x").status, 101);
+    EXPECT_EQ(knock("/", {"ocpp1.6"}, ":x").cause, AttemptCause::no_identity);
+}
+
+TEST_F(ConnectionsTest, ASecondConnectionFromElsewhereMustNotPushOutALivingOne) {
+    EXPECT_FALSE(knock("/ocpp/CP1", {"ocpp1.6"}).ask_incumbent) << "same address: newest wins";
+    address = "192.0.2.1";
+    EXPECT_TRUE(knock("/ocpp/CP1", {"ocpp1.6"}).ask_incumbent);
+    charger().settings.password_hash = "hash";
+    EXPECT_FALSE(knock("/ocpp/CP1", {"ocpp1.6"}, "CP1:secret").ask_incumbent)
+        << "who knows the password is the charger";
+    charger().settings.password_hash.reset();
+    disconnected(site, "CP1", link, now);
+    EXPECT_FALSE(knock("/ocpp/CP1", {"ocpp1.6"}).ask_incumbent);
+}
+
+TEST_F(ConnectionsTest, SlowsDownWhoGuessesPasswords) {
+    charger().settings.password_hash = "hash";
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}, "CP1:guess").status, 101);
+        site.password_throttle.failed(address, "CP1", now.mono);
+    }
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}, "CP1:guess").status, 429);
+    const auto guesser = std::exchange(address, "192.0.2.9");
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}, "CP1:secret").status, 101)
+        << "the charger itself, from its own address, is not locked out";
+    address = guesser;
+    now.mono += 2s;
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}, "CP1:secret").status, 101);
+    for (int i = 0; i < 20; ++i) site.password_throttle.failed(address, "CP1", now.mono);
+    EXPECT_EQ(site.password_throttle.wait(address, "CP1", now.mono), 60s);
+    site.password_throttle.succeeded(address, "CP1");
+    EXPECT_FALSE(site.password_throttle.wait(address, "CP1", now.mono));
+}
+
+TEST_F(ConnectionsTest, AnEnrolmentWindowClosesByItself) {
+    open_enrolment(site, std::chrono::minutes{10}, now);
+    EXPECT_EQ(knock("/ocpp/NEW", {"ocpp1.6"}).status, 101);
+    now.mono += 10min;
+    now.wall += 10min;
+    EXPECT_EQ(knock("/ocpp/NEW", {"ocpp1.6"}).status, 404);
+    open_enrolment(site, std::chrono::minutes{10}, now);
+    open_enrolment(site, std::chrono::minutes{0}, now);
+    EXPECT_EQ(knock("/ocpp/NEW", {"ocpp1.6"}).status, 404);
+}
+
+TEST_F(ConnectionsTest, SeesAChargerThatComesAndGoes) {
+    EXPECT_FALSE(is_flapping(charger(), now.wall));
+    for (int i = 0; i < 4; ++i) {
+        disconnected(site, "CP1", link, now, "cut");
+        link = connect("CP1");
+    }
+    EXPECT_TRUE(is_flapping(charger(), now.wall));
+    EXPECT_EQ(connections_within(charger(), 1h, now.wall), 5);
+    EXPECT_EQ(charger().past_connections.back().cause, "cut");
+    EXPECT_FALSE(is_flapping(charger(), now.wall + 10min));
 }
 
 TEST_F(ConnectionsTest, TheNewestConnectionWinsAndTheOldOnesEndTouchesNothing) {
@@ -68,7 +135,7 @@ TEST_F(ConnectionsTest, TheNewestConnectionWinsAndTheOldOnesEndTouchesNothing) {
 }
 
 TEST_F(ConnectionsTest, AnUnknownChargerIsPendingWhileEnrolmentIsOpen) {
-    site.settings.enrolment_open = true;
+    site.settings.enrolment_always_open = true;
     EXPECT_EQ(knock("/ocpp/NEW", {"ocpp1.6"}).status, 101);
     const auto fresh = connect("NEW");
     const auto call = [&](const std::string& action, const std::string& payload) {

@@ -3,12 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "site/charging_profiles.hpp"
+#include "site/commands.hpp"
 #include "tests/site/support.hpp"
 
 namespace busbar::site::test {
 namespace {
 
+using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -92,6 +93,10 @@ TEST_F(LoadManagementTest, LowersInTheSameStepAsTheSampleThatIsTooHigh) {
 }
 
 TEST_F(LoadManagementTest, ALoweringDoesNotWaitForTheJournalButARaiseDoes) {
+    // So little is sure when the building is not seen that the safe current is the minimum.
+    auto narrow = site.engine.settings();
+    narrow.reserve_blind = {40_A, 40_A, 40_A};
+    site.engine.set_settings(narrow, now);
     boot_and_start();
     journal.held = true;
     for (int i = 0; i < 40; ++i) {
@@ -101,23 +106,6 @@ TEST_F(LoadManagementTest, ALoweringDoesNotWaitForTheJournalButARaiseDoes) {
     EXPECT_THAT(link->take(), Not(Contains(HasSubstr("TxProfile\""))));
     journal.commit();
     EXPECT_THAT(link->take(), Contains(HasSubstr("\"TxProfile\"")));
-}
-
-TEST_F(LoadManagementTest, ARefusalIsRecordedAndRemembered) {
-    boot_and_start();
-    std::vector<std::string> sent;
-    for (int i = 0; i < 30 && sent.empty(); ++i) {
-        pass(1s);
-        meter(20);
-        for (auto& text : link->take()) {
-            if (text.find("\"TxProfile\"") != std::string::npos) sent.push_back(std::move(text));
-        }
-    }
-    ASSERT_FALSE(sent.empty());
-    const auto id = sent[0].substr(4, sent[0].find('"', 4) - 4);
-    receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":"Rejected"}])", now);
-    EXPECT_TRUE(charger().connectors[1].limit_refused);
-    EXPECT_EQ(journal.all<db::LimitAnswered>().back().status, "Rejected");
 }
 
 // A charger answers Rejected to a limit for a transaction it has not been told of yet.
@@ -150,21 +138,245 @@ TEST_F(LoadManagementTest, ACarThatNothingHoldsBackIsBookedAtAllItsChargerCanGiv
     EXPECT_LT(booked(), 32_A) << "an acknowledged limit replaces the guess";
 }
 
-TEST(ChargingProfiles, FallToTheSafeCurrentWhenTheLeaseEnds) {
-    const Timestamp now = std::chrono::sys_days{std::chrono::year{2026} / 5 / 1} + 8h;
-    const auto text = to_json(leased_profile({.connector_id = 2,
-                                              .transaction_id = 7,
-                                              .limit = Amps::from_milliamps(12'345),
-                                              .safe = 6_A,
-                                              .lease = 600s},
-                                             now));
-    EXPECT_EQ(
-        text,
-        R"({"connectorId":2,"csChargingProfiles":{"chargingProfileId":3002,"transactionId":7,)"
-        R"("stackLevel":0,"chargingProfilePurpose":"TxProfile","chargingProfileKind":"Absolute",)"
-        R"("chargingSchedule":{"startSchedule":"2026-05-01T07:59:30Z","chargingRateUnit":"A",)"
-        R"("chargingSchedulePeriod":[{"startPeriod":0,"limit":12.3},)"
-        R"({"startPeriod":630,"limit":6.0}]}}})");
+constexpr auto boot_text = R"({"chargePointVendor":"V","chargePointModel":"M"})";
+
+TEST_F(LoadManagementTest, AChargerThatBootsIsToldItsLimitAgainBehindTheSetUp) {
+    boot_and_start();
+    live(120s, 20);
+    EXPECT_THAT(send("BootNotification", boot_text), testing::SizeIs(1)) << "its answer alone";
+    meter(20);
+    EXPECT_THAT(link->take(), IsEmpty());
+    const auto sent = live(3s, 20);
+    EXPECT_THAT(sent, Contains(HasSubstr("\"TxDefaultProfile\"")));
+    EXPECT_DOUBLE_EQ(last_limit(sent), 32.0);
+}
+
+TEST_F(LoadManagementTest, AChargerThatIsQuicklyBackIsToldItsLimitAgain) {
+    boot_and_start();
+    live(120s, 20);
+    link = connect("CP1");
+    EXPECT_DOUBLE_EQ(last_limit(live(2s, 20)), -1) << "it may be about to send its boot";
+    EXPECT_DOUBLE_EQ(last_limit(live(3s, 20)), 32.0);
+}
+
+TEST_F(LoadManagementTest, WhileNothingCanBeStoredOnlyLoweringsAreSentAndNothingIsAppended) {
+    boot_and_start();
+    live(20s, 20);
+    journal.is_full = true;
+    const auto before = journal.appended;
+    EXPECT_DOUBLE_EQ(last_limit(live(400s, 20)), -1) << "neither raised nor renewed";
+    const auto sent = live(1s, 90);
+    EXPECT_THAT(sent, Contains(HasSubstr("\"TxProfile\"")));
+    EXPECT_EQ(journal.appended, before);
+    EXPECT_THAT(journal.waiting, IsEmpty());
+    journal.is_full = false;
+    EXPECT_GT(last_limit(live(120s, 20)), last_limit(sent));
+}
+
+TEST_F(LoadManagementTest, AStartThatIsNotStoredKeepsOneLoweringWaiting) {
+    meter(10);
+    send("BootNotification", boot_text);
+    send("StatusNotification", R"({"connectorId":1,"errorCode":"NoError","status":"Available"})");
+    pass(1s);
+    accept_all();
+    journal.held = true;
+    send("StartTransaction",
+         R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})");
+    journal.is_full = true;
+    for (int i = 0; i < 20; ++i) {
+        link = connect("CP1");
+        for (int second = 0; second < 20; ++second) {
+            pass(1s);
+            meter(90);
+        }
+    }
+    EXPECT_LE(journal.waiting.size(), 2u) << "the answer to the start, and the newest lowering";
+    EXPECT_THAT(link->take(), Not(Contains(HasSubstr("\"TxProfile\""))));
+    journal.is_full = false;
+    journal.commit();
+    EXPECT_THAT(link->take(), Contains(HasSubstr("\"TxProfile\"")));
+}
+
+// A charger that refuses what `refuses` says of the text, and what came of it.
+struct Stubborn : LoadManagementTest {
+    std::function<bool(const std::string&)> refuses;
+
+    static bool has(const std::string& text, const std::string& part) {
+        return text.find(part) != std::string::npos;
+    }
+    std::vector<std::string> answer_all() {
+        std::vector<std::string> all;
+        for (auto texts = link->take(); !texts.empty(); texts = link->take()) {
+            for (const auto& text : texts) {
+                all.push_back(text);
+                if (!text.starts_with("[2,")) continue;
+                const auto id = text.substr(4, text.find('"', 4) - 4);
+                const auto* status = refuses && refuses(text) ? "Rejected" : "Accepted";
+                receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":")" + status + "\"}]",
+                        now);
+            }
+        }
+        return all;
+    }
+    std::vector<std::string> pass_time(std::chrono::seconds time, int amps) {
+        std::vector<std::string> all;
+        for (auto passed = 0s; passed < time; passed += 1s) {
+            pass(1s);
+            meter(amps);
+            for (auto& text : answer_all()) all.push_back(std::move(text));
+        }
+        return all;
+    }
+    std::vector<std::string> begin_charge() {
+        meter(10);
+        send("BootNotification", boot_text);
+        send("StatusNotification",
+             R"({"connectorId":1,"errorCode":"NoError","status":"Available"})");
+        pass(1s);
+        answer_all();
+        send(
+            "StartTransaction",
+            R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})");
+        return pass_time(2s, 20);
+    }
+    void reports(const std::string& key, const std::string& value) {
+        charger().configuration.reported[key] = {key, value, true, {}};
+    }
+};
+
+TEST_F(Stubborn, ARefusedStackLevelIsFollowedByLevel0AtOnceAndLearned) {
+    reports("ChargeProfileMaxStackLevel", "8");
+    refuses = [](const std::string& text) { return !has(text, R"("stackLevel":0)"); };
+    const auto sent = begin_charge();
+    EXPECT_THAT(sent, Contains(HasSubstr(R"("stackLevel":8)")));
+    EXPECT_THAT(sent, Contains(AllOf(HasSubstr("\"TxProfile\""), HasSubstr(R"("stackLevel":0)"))));
+    EXPECT_FALSE(charger().connectors[1].limit_refused);
+    EXPECT_EQ(charger().quirks.stack_level_max, 0);
+    EXPECT_THAT(pass_time(120s, 20), Not(Contains(HasSubstr(R"("stackLevel":8)"))));
+}
+
+TEST_F(Stubborn, RefusedAmperesAreFollowedByWattsOfOnePhase) {
+    refuses = [](const std::string& text) { return has(text, R"("chargingRateUnit":"A")"); };
+    const auto sent = begin_charge();
+    EXPECT_THAT(sent, Contains(AllOf(HasSubstr("\"TxProfile\""), HasSubstr("\"limit\":1242.0"))));
+    EXPECT_TRUE(charger().connectors[1].safe_profile_accepted);
+    EXPECT_EQ(charger().quirks.rate_unit, v16::ChargingRateUnit::W);
+}
+
+TEST_F(Stubborn, WattsGrowOnceTheCarShowsThreePhases) {
+    reports("ChargingScheduleAllowedChargingRateUnit", "Power");
+    // 6.7 A at 207 V: 6 A to a charger that divides by 230 V.
+    EXPECT_THAT(begin_charge(), Contains(HasSubstr("\"limit\":1386.9")));
+    auto& connector = charger().connectors[1];
+    connector.measured = PhaseAmps{6_A, 6_A, 6_A};
+    connector.measured_at = now.mono;
+    EXPECT_THAT(pass_time(2s, 20), Contains(HasSubstr("\"limit\":4160.7")));
+    connector.measured = PhaseAmps{6_A, 0_A, 0_A};
+    const auto sent = pass_time(2s, 20);
+    EXPECT_THAT(sent, Contains(HasSubstr("\"TxProfile\"")));
+    EXPECT_THAT(sent, Not(Contains(HasSubstr("\"limit\":4160.7"))));
+}
+
+TEST_F(Stubborn, WithoutTxProfilesTheDefaultCarriesTheLimitAndComesBackAfterwards) {
+    refuses = [](const std::string& text) { return has(text, "\"TxProfile\""); };
+    const auto sent = begin_charge();
+    EXPECT_THAT(sent, Contains(AllOf(HasSubstr("\"TxDefaultProfile\""), HasSubstr("\"limit\":6.0"),
+                                     HasSubstr(R"("startPeriod":660)"))));
+    EXPECT_EQ(charger().quirks.profile_purposes.front(),
+              v16::ChargingProfilePurpose::TxDefaultProfile);
+    pass_time(60s, 20);
+    send("StopTransaction",
+         R"({"transactionId":1001,"meterStop":5,"timestamp":"2026-05-01T08:10:00Z"})");
+    pass(50ms);
+    EXPECT_EQ(site.engine.status(now).at(0).worst_case, 32_A) << "it may hold the limit still";
+    EXPECT_THAT(pass_time(2s, 20),
+                Contains(AllOf(HasSubstr("\"TxDefaultProfile\""), HasSubstr("\"Relative\""))));
+    EXPECT_FALSE(charger().connectors[1].limits.lingering);
+}
+
+TEST_F(Stubborn, WhatIsRefusedInEveryShapeEndsWithARemoteStopWhenTheBreakerIsInDanger) {
+    refuses = [](const std::string& text) { return has(text, "SetChargingProfile"); };
+    const auto sent = begin_charge();
+    EXPECT_TRUE(charger().connectors[1].limit_refused);
+    EXPECT_EQ(journal.all<db::LimitAnswered>().back().status, "Rejected");
+    EXPECT_LE(sent.size(), 10U);
+    EXPECT_THAT(pass_time(30s, 40), Not(Contains(HasSubstr("RemoteStop"))));
+    const auto overloaded = pass_time(30s, 90);
+    EXPECT_THAT(overloaded,
+                Contains(HasSubstr(R"("RemoteStopTransaction",{"transactionId":1001})")));
+    EXPECT_EQ(site.counters.overload_stops, 1U);
+    EXPECT_EQ(charger().deviations.at("stopped_by_load_management").count, 1U);
+}
+
+TEST_F(Stubborn, AnObedientChargerIsNeverStopped) {
+    begin_charge();
+    EXPECT_THAT(pass_time(60s, 90), Not(Contains(HasSubstr("RemoteStop"))));
+}
+
+TEST_F(Stubborn, ACarThatMustNotPauseIsHeldAtItsMinimum) {
+    charger().settings.quirks = R"({"minimumAmpsPolicy":"hold_minimum"})";
+    begin_charge();
+    EXPECT_DOUBLE_EQ(last_limit(pass_time(60s, 20)), 32.0);
+    EXPECT_DOUBLE_EQ(last_limit(pass_time(5s, 90)), 6.0);
+}
+
+TEST_F(Stubborn, ACarThatMustNotPauseIsStoppedWhereThatIsThePolicy) {
+    charger().settings.quirks = R"({"minimumAmpsPolicy":"remote_stop"})";
+    begin_charge();
+    const auto sent = pass_time(5s, 90);
+    EXPECT_THAT(sent, Contains(HasSubstr("RemoteStopTransaction")));
+    EXPECT_THAT(sent, Not(Contains(HasSubstr("\"limit\":0.0"))));
+}
+
+TEST_F(Stubborn, RaisesKeepTheirDistance) {
+    begin_charge();
+    std::vector<double> limits;
+    for (int second = 0; second < 60; ++second) {
+        if (const auto limit = last_limit(pass_time(1s, 20)); limit >= 0) limits.push_back(limit);
+    }
+    EXPECT_EQ(limits, (std::vector<double>{18, 30, 32}));
+}
+
+TEST_F(Stubborn, WhatAnOperatorClearsIsBookedAndSentAgainWithinASecond) {
+    begin_charge();
+    pass_time(60s, 20);
+    send("MeterValues", R"({"connectorId":1,"meterValue":[]})");
+    command(site, "CP1", "ClearChargingProfile", "{}", now, [](const CommandResult&) {});
+    const auto sent = link->take();
+    ASSERT_THAT(sent, testing::SizeIs(1));
+    const auto id = sent[0].substr(4, sent[0].find('"', 4) - 4);
+    receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":"Unknown"}])", now);
+    EXPECT_EQ(site.engine.status(now).at(0).worst_case, 32_A);
+    EXPECT_FALSE(site.engine.safe_held("CP1/1"));
+    pass(100ms);
+    const auto again = answer_all();
+    EXPECT_THAT(again, Contains(HasSubstr("\"TxProfile\"")));
+    EXPECT_THAT(again, Contains(HasSubstr("\"TxDefaultProfile\"")));
+    EXPECT_TRUE(site.engine.safe_held("CP1/1"));
+}
+
+TEST_F(Stubborn, ClearingAnothersProfileChangesNothing) {
+    begin_charge();
+    pass_time(60s, 20);
+    command(site, "CP1", "ClearChargingProfile", R"({"id":77})", now, [](const CommandResult&) {});
+    answer_all();
+    EXPECT_THAT(pass_time(1s, 20), IsEmpty());
+}
+
+TEST_F(LoadManagementTest, ARepeatedStartWaitsForTheJournalOnce) {
+    meter(10);
+    journal.held = true;
+    for (int i = 0; i < 20; ++i) {
+        link = connect("CP1");
+        send(
+            "StartTransaction",
+            R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})");
+    }
+    EXPECT_LE(journal.waiting.size(), 2U);
+    EXPECT_EQ(charger().waiting_replies.size(), 1U);
+    journal.commit();
+    EXPECT_THAT(link->take(), Contains(HasSubstr("\"transactionId\"")));
+    EXPECT_TRUE(charger().awaited_tickets.empty());
 }
 
 }  // namespace

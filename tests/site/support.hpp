@@ -88,12 +88,16 @@ struct OneCharger {
         charger.settings.state = "accepted";
         charger.settings.validation = "lenient";
         charger.settings.phase_map = "RST";
+        // Its configuration is not compared before that, unless a test wants it.
+        charger.configuration.last_begun = now.mono + 1000h;
     }
     std::shared_ptr<KeepingLink> connect(const std::string& id) {
         ++generation;
         auto fresh =
             std::make_shared<KeepingLink>(generation, "m" + std::to_string(generation) + "-");
         connected(site, id, fresh, "127.0.0.1", now);
+        // Most tests are about what is sent once the charger has been left in peace for a while.
+        fresh->session.hold_calls(now.mono);
         return fresh;
     }
     // Sends a CALL as the charger and returns what came back.

@@ -150,6 +150,96 @@ TEST_F(TransactionsTest, ForcingAnEndGivesNoCurrentAway) {
     EXPECT_EQ(booked(), before) << "its charger may still be delivering";
 }
 
+struct BookingsTest : TransactionsTest {
+    static std::string start_on(int connector, int meter) {
+        return R"({"connectorId":)" + std::to_string(connector) +
+               R"(,"idTag":"TAG","meterStart":)" + std::to_string(meter) +
+               R"(,"timestamp":"2026-05-01T08:00:00Z"})";
+    }
+    void begin_on(int connector, int meter) {
+        send("StartTransaction", start_on(connector, meter));
+        pass(1s);
+    }
+    Amps booked(const std::string& evse) const {
+        for (const auto& one : site.engine.status(now)) {
+            if (one.id == evse) return one.worst_case;
+        }
+        return {};
+    }
+};
+
+TEST_F(BookingsTest, EndWithTheRealStopOfOneWeHadClosed) {
+    begin_on(1, 1000);
+    force_stop(site, charger(), charger().open.front(), now);
+    pass(1s);
+    ASSERT_GT(booked("CP1/1"), 0_A);
+    send("StopTransaction", stop(1001));
+    pass(1s);
+    EXPECT_EQ(booked("CP1/1"), 0_A);
+}
+
+TEST_F(BookingsTest, AreTheNextTransactionsOnceOneRuns) {
+    begin_on(1, 1000);
+    force_stop(site, charger(), charger().open.front(), now);
+    begin_on(1, 2000);
+    const auto before = booked("CP1/1");
+    ASSERT_GT(before, 0_A);
+    send("StopTransaction", stop(1001));
+    EXPECT_EQ(booked("CP1/1"), before);
+    // The next one's end is only guessed, too.
+    force_stop(site, charger(), charger().open.front(), now);
+    send("StopTransaction", stop(1001, 2100));
+    pass(1s);
+    EXPECT_EQ(booked("CP1/1"), before);
+    send("StopTransaction", stop(1002));
+    pass(1s);
+    EXPECT_EQ(booked("CP1/1"), 0_A);
+}
+
+TEST_F(BookingsTest, AreKeptForATransactionThatIsPushedOut) {
+    begin_on(1, 1000);
+    const auto before = booked("CP1/1");
+    ASSERT_GT(before, 0_A);
+    for (int connector = 2; connector <= 101; ++connector) {
+        send("StartTransaction", start_on(connector, 0));
+    }
+    EXPECT_EQ(charger().open.size(), open_transactions_max);
+    ASSERT_EQ(charger().stopped.size(), 1u);
+    EXPECT_EQ(charger().stopped.front().start.connector_id, 1);
+    EXPECT_EQ(booked("CP1/1"), before) << "it may be drawing still";
+}
+
+TEST_F(TransactionsTest, OldOnesAreForgottenUnlessTheyAreRecent) {
+    const auto add = [&](std::size_t count, Timestamp at) {
+        for (std::size_t i = 0; i < count; ++i) {
+            auto& stopped = charger().stopped.emplace_back();
+            stopped.stop.emplace().received_at = at;
+        }
+    };
+    add(60, now.wall - 49h);
+    drop_old_transactions(charger(), now.wall);
+    EXPECT_EQ(charger().stopped.size(), db::recent_transactions_min);
+    add(60, now.wall - 47h);
+    drop_old_transactions(charger(), now.wall);
+    EXPECT_EQ(charger().stopped.size(), 60u);
+    add(2000, now.wall);
+    drop_old_transactions(charger(), now.wall);
+    EXPECT_EQ(charger().stopped.size(), db::recent_transactions_max);
+}
+
+TEST_F(TransactionsTest, ARepeatedStartIsNotKeptWaitingWhileNothingCanBeStored) {
+    journal.held = true;
+    send("StartTransaction", start);
+    journal.is_full = true;
+    const auto waiting = journal.waiting.size();
+    for (int i = 0; i < 10; ++i) {
+        link = connect("CP1");
+        send("StartTransaction", start);
+        EXPECT_EQ(link->closed_with, 1013);
+    }
+    EXPECT_EQ(journal.waiting.size(), waiting);
+}
+
 TEST_F(TransactionsTest, SignedAndRawValuesAreTwoRows) {
     send("StartTransaction", start);
     send("MeterValues",

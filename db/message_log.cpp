@@ -1,0 +1,230 @@
+#include "db/message_log.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+#include "db/message_store.hpp"
+#include "db/redaction.hpp"
+
+namespace busbar::db {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t batch_rows_max = 1000;
+constexpr std::size_t batch_bytes_max = std::size_t{4} << 20;
+// Retention works in steps of so many rows, one a batch: short locks, little at a time.
+constexpr int measured_rows_max = 20'000;
+constexpr int deleted_rows_max = 5'000;
+
+void cut(std::string& payload) {
+    const auto size = payload.size();
+    if (size <= MessageLog::payload_bytes_max) return;
+    payload.resize(MessageLog::payload_bytes_max);
+    payload += " ... cut here, it had " + std::to_string(size) + " bytes";
+}
+
+Timestamp wall_now() {
+    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+class MessageLog::Impl {
+public:
+    explicit Impl(Options options) : options_{std::move(options)} {
+        thread_ = std::thread{[this] { run(); }};
+    }
+    ~Impl() {
+        {
+            const std::lock_guard lock{mutex_};
+            stopping_ = true;
+        }
+        changed_.notify_one();
+        thread_.join();
+    }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    void add(MessageRow row) {
+        cut(row.payload);
+        const std::lock_guard lock{mutex_};
+        waiting_bytes_ += static_cast<std::size_t>(stored_bytes(row));
+        waiting_.push_back(std::move(row));
+        while (waiting_.size() > options_.waiting_rows_max ||
+               waiting_bytes_ > options_.waiting_bytes_max) {
+            waiting_bytes_ -= static_cast<std::size_t>(stored_bytes(waiting_.front()));
+            waiting_.pop_front();
+            ++dropped_;
+            if (waiting_.empty()) return;
+        }
+        // The thread sleeps without rows, and while a batch gathers until it is full.
+        if (waiting_.size() == 1 || waiting_.size() == batch_rows_max) changed_.notify_one();
+    }
+
+    std::uint64_t dropped() const { return dropped_; }
+    std::uint64_t written() const { return written_; }
+
+private:
+    void run() {
+        auto wait = options_.reconnect_wait;
+        bool complained = false;
+        while (!stopping()) {
+            try {
+                Connection connection{options_.url, options_.call_timeout, "busbar-messages"};
+                prepare_message_log(connection);
+                begin(connection);
+                if (complained) {
+                    spdlog::info("message_log back dropped={}", dropped_.load());
+                }
+                complained = false;
+                wait = options_.reconnect_wait;
+                work(connection);
+                return;
+            } catch (const std::exception& error) {
+                if (!complained) spdlog::warn("message_log away detail=\"{}\"", one_line(error));
+                complained = true;
+            }
+            pause(wait);
+            wait = std::min(2 * wait, options_.reconnect_wait_max);
+        }
+    }
+
+    void begin(Connection& connection) {
+        Transaction transaction{connection};
+        // The last moments of the log may go with a crash of the database; in return it costs the
+        // disk nothing that the journal waits for.
+        transaction.exec("SET synchronous_commit = off");
+        measured_until_ = last_message_id(transaction);
+        transaction.commit();
+        last_id_ = std::max(last_id_, measured_until_);
+        measured_to_ = 0;
+        stored_bytes_ = 0;
+        retention_due_ = {};
+    }
+
+    void work(Connection& connection) {
+        while (gather()) {
+            write_waiting(connection);
+            retain(connection);
+        }
+        write_waiting(connection);
+    }
+
+    // Waits until there is something to do; false at the end.
+    bool gather() {
+        std::unique_lock lock{mutex_};
+        const bool retaining = measured_to_ < measured_until_ || Clock::now() >= retention_due_;
+        const auto has_rows = [&] { return stopping_ || !waiting_.empty() || !batch_.empty(); };
+        if (!retaining) changed_.wait_until(lock, retention_due_, has_rows);
+        const auto has_batch = [&] { return stopping_ || waiting_.size() >= batch_rows_max; };
+        changed_.wait_for(lock, options_.batch_wait, has_batch);
+        return !stopping_;
+    }
+
+    void write_waiting(Connection& connection) {
+        while (take_batch()) {
+            try {
+                Transaction transaction{connection};
+                write_messages(transaction, batch_);
+                transaction.commit();
+            } catch (const pqxx::sql_error& error) {
+                if (!refused_for_content(error)) throw;
+                spdlog::error("message_log refused rows={} detail=\"{}\"", batch_.size(),
+                              one_line(error));
+                dropped_ += batch_.size();
+                batch_.clear();
+                continue;
+            }
+            for (const auto& message : batch_) stored_bytes_ += stored_bytes(message.row);
+            written_ += batch_.size();
+            batch_.clear();
+        }
+    }
+
+    // The next rows to write, or those that an earlier attempt has left. False if there are none.
+    bool take_batch() {
+        if (!batch_.empty()) return true;
+        {
+            const std::lock_guard lock{mutex_};
+            std::size_t bytes = 0;
+            while (!waiting_.empty() && batch_.size() < batch_rows_max && bytes < batch_bytes_max) {
+                const auto size = static_cast<std::size_t>(stored_bytes(waiting_.front()));
+                bytes += size;
+                waiting_bytes_ -= size;
+                batch_.push_back({++last_id_, std::move(waiting_.front())});
+                waiting_.pop_front();
+            }
+        }
+        for (auto& [id, row] : batch_) row.payload = redacted(row.action, std::move(row.payload));
+        return !batch_.empty();
+    }
+
+    // One step: measuring what an earlier run left, then deleting what is too old or too much.
+    void retain(Connection& connection) {
+        if (measured_to_ < measured_until_) return measure(connection);
+        if (Clock::now() < retention_due_) return;
+        Transaction transaction{connection};
+        auto gone =
+            delete_messages_before(transaction, wall_now() - options_.age_max, deleted_rows_max);
+        const auto excess = stored_bytes_ - gone.bytes - options_.size_max;
+        if (gone.rows == 0 && excess > 0) {
+            gone = delete_oldest_messages(transaction, excess, deleted_rows_max);
+            // Somebody else has deleted rows: what is there is not what was counted.
+            if (gone.rows == 0) gone.bytes = stored_bytes_;
+        }
+        transaction.commit();
+        stored_bytes_ = std::max<std::int64_t>(stored_bytes_ - gone.bytes, 0);
+        if (gone.rows == 0) retention_due_ = Clock::now() + options_.retention_interval;
+    }
+
+    void measure(Connection& connection) {
+        Transaction transaction{connection};
+        const auto part =
+            measure_messages(transaction, measured_to_, measured_until_, measured_rows_max);
+        stored_bytes_ += part.bytes;
+        measured_to_ = part.rows < measured_rows_max ? measured_until_ : part.last_id;
+    }
+
+    bool stopping() {
+        const std::lock_guard lock{mutex_};
+        return stopping_;
+    }
+
+    void pause(std::chrono::milliseconds wait) {
+        std::unique_lock lock{mutex_};
+        changed_.wait_for(lock, wait, [&] { return stopping_; });
+    }
+
+    const Options options_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<MessageRow> waiting_;  // the oldest first
+    std::size_t waiting_bytes_ = 0;
+    bool stopping_ = false;
+    std::atomic<std::uint64_t> dropped_{0};
+    std::atomic<std::uint64_t> written_{0};
+    // The thread's own.
+    std::vector<NumberedMessage> batch_;
+    std::int64_t last_id_ = 0;
+    std::int64_t measured_until_ = 0;  // rows up to this id were there before
+    std::int64_t measured_to_ = 0;
+    std::int64_t stored_bytes_ = 0;
+    Clock::time_point retention_due_{};
+    std::thread thread_;
+};
+
+MessageLog::MessageLog(Options options) : impl_{std::make_unique<Impl>(std::move(options))} {}
+MessageLog::~MessageLog() = default;
+void MessageLog::add(MessageRow row) { impl_->add(std::move(row)); }
+std::uint64_t MessageLog::dropped() const { return impl_->dropped(); }
+std::uint64_t MessageLog::written() const { return impl_->written(); }
+
+}  // namespace busbar::db
