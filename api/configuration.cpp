@@ -3,6 +3,7 @@
 #include <boost/describe/class.hpp>
 
 #include "api/handlers.hpp"
+#include "base/secret_names.hpp"
 #include "site/charger_keys.hpp"
 #include "site/commands.hpp"
 #include "site/desired_state.hpp"
@@ -57,6 +58,12 @@ KeyView view_of(const site::KeyLine& line) {
     }
     view.state = line.state;
     view.drift = line.drift;
+    // Such keys can be set, never read.
+    if (names_a_secret(line.key)) {
+        const std::optional<std::string> hidden{hidden_secret};
+        if (line.value) view.value = hidden;
+        if (line.desired) view.desired = hidden;
+    }
     return view;
 }
 
@@ -84,6 +91,9 @@ std::vector<Violation> check(const std::string& key, const std::string& value) {
     std::vector<Violation> found;
     check_text(found, "/key", key, key_size_max);
     if (key.empty()) add(found, {{Defect::bad_value, "/key", "must not be empty"}});
+    if (key.starts_with(' ') || key.ends_with(' ')) {
+        add(found, {{Defect::bad_value, "/key", "must have no blanks around it"}});
+    }
     check_text(found, "/value", value, value_size_max);
     return found;
 }
@@ -130,7 +140,7 @@ void set_configuration_key(const Call& call) {
                    [respond = call.respond, key, value](const site::WishAnswer& answer) {
                        WishView view;
                        view.key = key;
-                       view.value = value;
+                       view.value = names_a_secret(key) ? std::string{hidden_secret} : value;
                        view.status = answer.status;
                        view.state = answer.state;
                        if (!answer.detail.empty()) view.detail = std::optional{answer.detail};

@@ -6,6 +6,7 @@
 #include <boost/describe/class.hpp>
 
 #include "api/handlers.hpp"
+#include "site/meter_register.hpp"
 
 namespace busbar::api {
 namespace {
@@ -81,7 +82,8 @@ TransactionView view_of(const db::TransactionStarted& start,
         register_wh = stop->meter_stop_wh;
     }
     if (register_wh) {
-        view.energyWh = std::optional{std::int64_t{*register_wh} - start.meter_start_wh};
+        view.energyWh = std::optional{static_cast<std::int64_t>(
+            site::transaction_energy_wh(start.meter_start_wh, *register_wh, 0))};
     }
     return view;
 }

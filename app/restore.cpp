@@ -8,6 +8,7 @@
 #include "site/badges.hpp"
 #include "site/charger_keys.hpp"
 #include "site/local_list.hpp"
+#include "site/operator_profiles.hpp"
 #include "site/safe_profiles.hpp"
 
 namespace busbar::app {
@@ -66,6 +67,7 @@ void restore_states(site::Site& site, const db::SiteSnapshot& snapshot) {
         }
         site::restore_attempts(site, row);
         site::restore_operation(site, row);
+        site::restore_operator_profiles(site, row);
         site::restore_configuration(site, row);
         site::restore_availability(site, row);
         site::restore_local_list(site, row);

@@ -8,16 +8,17 @@
 #include <boost/describe/class.hpp>
 
 #include "base/codec.hpp"
+#include "base/secret_names.hpp"
 #include "base/text.hpp"
 
 namespace busbar::db {
 namespace {
 
-constexpr std::string_view hidden = "***";
+constexpr std::string_view hidden = hidden_secret;
 constexpr std::string_view authorization_key = "authorizationkey";
-// Vendors have passwords of their own: of the WLAN, the modem, the file server.
-constexpr std::array<std::string_view, 5> secret_words{authorization_key, "password", "passwd",
-                                                       "passphrase", "secret"};
+// Their requests name a place for a file, which may hold a password or stand for one.
+constexpr std::array<std::string_view, 4> actions_with_places{"GetDiagnostics", "UpdateFirmware",
+                                                              "GetLog", "SignedUpdateFirmware"};
 
 struct Setting {
     std::optional<std::string> key;
@@ -38,18 +39,14 @@ bool holds(std::string_view text, std::string_view lower_word) {
     return found != text.end();
 }
 
-bool is_secret(std::string_view text) {
-    return std::any_of(secret_words.begin(), secret_words.end(),
-                       [&](std::string_view word) { return holds(text, word); });
-}
-
 // A key spelt with escapes is not found in the text: whoever wrote it that way is not trusted.
 bool may_hide_a_secret(std::string_view payload) {
-    return is_secret(payload) || payload.find("\\u") != std::string_view::npos;
+    return names_a_secret(payload) || holds(payload, "pin") ||
+           payload.find("\\u") != std::string_view::npos;
 }
 
 bool hide(Setting& setting) {
-    if (!setting.key || !setting.value || !is_secret(*setting.key)) return false;
+    if (!setting.key || !setting.value || !names_a_secret(*setting.key)) return false;
     setting.value->text = '"' + std::string{hidden} + '"';
     return true;
 }
@@ -89,6 +86,35 @@ std::string redacted_configuration(std::string payload) {
     return changed ? to_json(*configuration) : payload;
 }
 
+// What stands before the last @ of a URL: a password may hold any character, the @ too.
+std::string without_passwords(std::string_view payload) {
+    std::string out;
+    while (true) {
+        const auto scheme = payload.find("://");
+        if (scheme == std::string_view::npos) return out.append(payload);
+        out.append(payload.substr(0, scheme + 3));
+        payload.remove_prefix(scheme + 3);
+        const auto url = payload.substr(0, payload.find('"'));
+        const auto at = url.rfind('@');
+        if (at == std::string_view::npos) continue;
+        out.append(hidden);
+        payload.remove_prefix(at);
+    }
+}
+
+// Whoever knows the token of a file may fetch or replace it.
+std::string without_file_tokens(std::string_view payload) {
+    constexpr std::string_view files = "/f/";
+    std::string out;
+    while (true) {
+        const auto found = payload.find(files);
+        if (found == std::string_view::npos) return out.append(payload);
+        out.append(payload.substr(0, found + files.size())).append(hidden);
+        payload.remove_prefix(found + files.size());
+        payload.remove_prefix(std::min(payload.find_first_of("\"/?"), payload.size()));
+    }
+}
+
 }  // namespace
 
 std::string redacted(std::string_view action, std::string payload) {
@@ -98,6 +124,10 @@ std::string redacted(std::string_view action, std::string payload) {
     if (equal_ignoring_case(action, "GetConfiguration")) {
         return redacted_configuration(std::move(payload));
     }
+    const bool names_a_place =
+        std::any_of(actions_with_places.begin(), actions_with_places.end(),
+                    [&](std::string_view known) { return equal_ignoring_case(action, known); });
+    if (names_a_place) payload = without_file_tokens(without_passwords(payload));
     return holds(payload, authorization_key) ? std::string{hidden} : std::move(payload);
 }
 

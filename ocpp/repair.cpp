@@ -62,8 +62,10 @@ private:
         ++at_;
         if (c == '\0') {
             note("nul_bytes");
+            separate();
         } else if (is_control(c) && !is_blank(c)) {
             note("raw_control_characters");
+            separate();
         } else if (is_blank(c)) {
             out_.text += c;
         } else if (c == ',') {
@@ -75,6 +77,14 @@ private:
             take_plain(c);
         }
         return true;
+    }
+
+    // Two parts of a number must not become one where something is dropped between them.
+    void separate() {
+        if (depth_ > 0 &&
+            std::string_view{"[]{}:\" "}.find(out_.text.back()) == std::string::npos) {
+            out_.text += ' ';
+        }
     }
 
     // A comma is written once a value follows it.

@@ -21,6 +21,10 @@ constexpr std::size_t timed_out_max = 16;
 constexpr std::array<std::string_view, 3> asking_for_the_moment{"Heartbeat", "BootNotification",
                                                                 "Authorize"};
 
+// A charger repeats these until they are answered, and sends nothing else meanwhile.
+constexpr std::array<std::string_view, 3> carrying_money{"StartTransaction", "StopTransaction",
+                                                         "MeterValues"};
+
 // Ids are strings; chargers exist that send numbers or null (OCPP-J 1.6, 4.1.4 asks for text).
 std::optional<std::string> message_id(const Json& id) {
     if (id.is_string()) return id.get<std::string>();
@@ -160,14 +164,22 @@ void Session::receive_mended(Now now, std::string_view text, Calls& calls) {
     if (unfinished) receive_unfinished(now, all.substr(unfinished->offset), calls);
 }
 
-// The end of an array is missing. An answer is taken if nothing but brackets was: what is asked of
-// us must be all there.
+// The end of an array is missing. An answer, or a call that carries money, is taken if nothing but
+// brackets was; what else is asked of us must be all there.
 void Session::receive_unfinished(Now now, std::string_view text, Calls& calls) {
     const auto is_answer = [](const Json& frame) {
         return frame.is_array() && frame.size() >= 2 && frame[0] == 3;
     };
+    const auto carries_money = [](const Json& frame) {
+        return frame.is_array() && frame.size() == 4 && frame[0] == 2 && frame[2].is_string() &&
+               frame[3].is_object() &&
+               std::any_of(carrying_money.begin(), carrying_money.end(), [&](auto action) {
+                   return equal_ignoring_case(action, frame[2].get<std::string>());
+               });
+    };
     Json frame = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (is_answer(frame) && frame.size() == 3 && json_depth(text) <= json_depth_max) {
+    const bool is_whole = (is_answer(frame) && frame.size() == 3) || carries_money(frame);
+    if (is_whole && json_depth(text) <= json_depth_max) {
         note("missing_brackets", std::string{text.substr(0, detail_size_max)});
         return receive_frame(now, frame, text, "missing_brackets", calls);
     }

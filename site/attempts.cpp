@@ -21,23 +21,36 @@ constexpr int saves_per_minute_max = 60;
 constexpr int free_passwords = 3;
 constexpr std::size_t throttled_max = 1000;
 
-// Seen in the list of attempts is worth knowing; what opens doors is not shown.
-bool is_secret(std::string_view header) {
-    constexpr std::array<std::string_view, 5> telling{"auth", "cookie", "token", "key", "password"};
-    std::string lower{header};
-    std::transform(lower.begin(), lower.end(), lower.begin(), ascii_lower);
-    return std::any_of(telling.begin(), telling.end(), [&](std::string_view part) {
-        return lower.find(part) != std::string::npos;
-    });
+// Only what is known to open no doors: nobody can list the names that secrets have.
+bool is_shown(std::string_view header) {
+    constexpr std::array<std::string_view, 10> harmless{"Host",
+                                                        "User-Agent",
+                                                        "Origin",
+                                                        "Upgrade",
+                                                        "Connection",
+                                                        "Sec-WebSocket-Protocol",
+                                                        "Sec-WebSocket-Version",
+                                                        "Sec-WebSocket-Extensions",
+                                                        "X-Forwarded-For",
+                                                        "Via"};
+    return std::any_of(harmless.begin(), harmless.end(),
+                       [&](std::string_view name) { return equal_ignoring_case(name, header); });
 }
 
 std::string shortened(std::string_view text) { return std::string{text.substr(0, text_size_max)}; }
+
+// Some chargers put their password behind the question mark.
+std::string shown_path(std::string_view path) {
+    const auto query = path.find('?');
+    if (query == std::string_view::npos) return shortened(path);
+    return shortened(path.substr(0, query)) + "?***";
+}
 
 std::vector<AttemptHeader> shown(const std::vector<std::pair<std::string, std::string>>& headers) {
     std::vector<AttemptHeader> out;
     for (const auto& [name, value] : headers) {
         if (out.size() == headers_max) break;
-        if (!is_secret(name)) out.push_back({shortened(name), shortened(value)});
+        if (is_shown(name)) out.push_back({shortened(name), shortened(value)});
     }
     return out;
 }
@@ -137,7 +150,7 @@ ConnectionAttempt& ConnectionAttempts::find_or_add(Site& site, AttemptCause caus
         if (attempt.address != facts.address) continue;
         ++of_address;
         if (attempt.cause != cause) continue;
-        if (attempt.path == shortened(facts.path)) return attempt;
+        if (attempt.path == shown_path(facts.path)) return attempt;
         same_cause = &attempt;
     }
     // Whoever tries one path after the other does not push the others out.
@@ -181,7 +194,7 @@ void ConnectionAttempts::note(Site& site, AttemptCause cause, std::string detail
     attempt.lastAt = now.wall;
     attempt.detail = shortened(detail);
     attempt.address = std::move(facts.address);
-    attempt.path = shortened(facts.path);
+    attempt.path = shown_path(facts.path);
     attempt.identity = std::move(facts.identity);
     attempt.headers = shown(facts.headers);
     save(site, attempt, now);

@@ -13,6 +13,16 @@ CommandFailure not_now(std::string detail) {
     return {CommandFailure::Kind::not_allowed_now, std::move(detail), {}, {}};
 }
 
+// What the charger holds may be the old or the new one; a third could not be told from them.
+bool is_open(const ChargePoint& charger) {
+    return charger.settings.password_hash_previous.has_value();
+}
+
+CommandFailure still_open() {
+    return not_now(
+        "an earlier change is still open: it ends when the charger connects with the new password");
+}
+
 db::Journal::Ticket record_settings(Site& site, const ChargePoint& charger) {
     return site.last_charge_point_edit = site.record({charger.settings});
 }
@@ -80,6 +90,7 @@ void send(Site& site, ChargePoint& charger, const std::string& value, Done done)
 
 void change_authorization_key(Site& site, ChargePoint& charger, const std::string& value,
                               Done done) {
+    if (is_open(charger)) return done(still_open());
     // Chargers store the bytes or the text: one spelling keeps both the same.
     std::string key = value;
     std::transform(key.begin(), key.end(), key.begin(), [](char c) {
@@ -91,11 +102,9 @@ void change_authorization_key(Site& site, ChargePoint& charger, const std::strin
         if (hash.empty()) return done(not_now("too many passwords are being set: try again"));
         if (!present || !present->link) return done(not_now("the charge point has gone meanwhile"));
         if (site.journal.full()) return done(not_now("nothing can be stored at the moment"));
+        if (is_open(*present)) return done(still_open());
         auto& settings = present->settings;
-        // An earlier change whose outcome is open: what the charger holds may still be that one.
-        if (!settings.password_hash_previous) {
-            settings.password_hash_previous = settings.password_hash.value_or("");
-        }
+        settings.password_hash_previous = settings.password_hash.value_or("");
         settings.password_hash = std::move(hash);
         const auto ticket = record_settings(site, *present);
         site.journal.when_durable(ticket, [&site, id, key, done] {

@@ -1,6 +1,7 @@
 #include "site/charging_profiles.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/text.hpp"
 #include "site/charger_keys.hpp"
@@ -187,9 +188,10 @@ Tenths wire_limit(Amps amps, v16::ChargingRateUnit unit, int phases, const Quirk
 }
 
 Amps most_on_one_phase(Tenths limit, v16::ChargingRateUnit unit) {
-    const std::int64_t milliamps = std::int64_t{limit.value} * 100;
-    if (unit == Unit::A) return {static_cast<std::int32_t>(milliamps)};
-    return {static_cast<std::int32_t>((milliamps + lowest_volts - 1) / lowest_volts)};
+    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+    const std::int64_t thousandths = std::int64_t{std::max(limit.value, 0)} * 100;
+    const std::int64_t volts = unit == Unit::A ? 1 : lowest_volts;
+    return {static_cast<std::int32_t>(std::min((thousandths + volts - 1) / volts, most))};
 }
 
 std::int32_t own_profile_id(v16::ChargingProfilePurpose purpose, std::int32_t connector_id,

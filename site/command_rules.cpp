@@ -66,9 +66,32 @@ std::optional<CommandFailure> security_profile_objection(const ChargePoint& char
     if (!is_number || wanted < 0 || wanted > 3) {
         return invalid_payload("/value", "must be 0 to 3, as text");
     }
+    // Profiles 2 and 3 need TLS: a charger that took one could not connect any more.
+    if (wanted > 1) return invalid_payload("/value", "must be 0 or 1: TLS is not offered here");
+    if (wanted == 1 && !settings.password_hash) {
+        return invalid_payload("/value", "1 needs a password: set AuthorizationKey first");
+    }
     if (wanted >= present) return std::nullopt;
     return invalid_payload("/value", "must not be lower than the present security profile, " +
                                          std::to_string(present));
+}
+
+// Text as one segment of a URL's path.
+std::string url_segment(std::string_view text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const char lower = ascii_lower(c);
+        const bool is_plain = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+                              c == '-' || c == '.' || c == '_';
+        if (is_plain) {
+            out += c;
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(c);
+        out.append({'%', digits[byte >> 4U], digits[byte & 0x0FU]});
+    }
+    return out;
 }
 
 Operation operation(std::string_view action, std::string detail,
@@ -104,7 +127,8 @@ std::optional<CommandFailure> general_objection(const Site& site, const ChargePo
         if (source.setting != "unsupportedActions") continue;
         const auto learned = site.quirks.learned().find(source.row);
         if (source.origin == "learned" && learned != site.quirks.learned().end()) {
-            why += " (learned " + to_string(learned->second.last_at) + ")";
+            why += " (learned " + to_string(learned->second.last_at) + "; DELETE /api/v1/quirks/" +
+                   url_segment(source.row) + " forgets it)";
         } else {
             why += " (quirk " + (source.row.empty() ? "of the charge point" : source.row) + ")";
         }
@@ -117,6 +141,11 @@ std::optional<CommandFailure> general_objection(const Site& site, const ChargePo
 // the charger itself.
 std::optional<CommandFailure> objection(const Site&, const ChargePoint& charger,
                                         const v16::ChangeConfiguration::Request& request, Now) {
+    const std::string_view key = request.key;
+    // Some chargers trim it, and what is a secret here is told by its name.
+    if (key.empty() || key.front() == ' ' || key.back() == ' ' || !is_printable(key)) {
+        return invalid_payload("/key", "must be printable, without blanks around it");
+    }
     if (equal_ignoring_case(request.key, security_profile_key)) {
         return security_profile_objection(charger, request.value);
     }
@@ -168,6 +197,8 @@ std::optional<CommandFailure> objection(const Site&, const ChargePoint& charger,
 
 std::optional<CommandFailure> objection(const Site& site, const ChargePoint& charger,
                                         const v16::SetChargingProfile::Request& request, Now) {
+    // What a charger may hold must be known over a restart.
+    if (site.journal.full()) return not_now("nothing can be stored at the moment");
     return profile_objection(site, charger, request);
 }
 
@@ -195,6 +226,9 @@ std::optional<CommandFailure> objection(const Site& site, const ChargePoint& cha
 std::optional<CommandFailure> objection(const Site&, const ChargePoint& charger,
                                         const v16::TriggerMessage::Request& request, Now) {
     using enum v16::TriggerMessageRequestedMessage;
+    if (request.connectorId && *request.connectorId < 0) {
+        return invalid_payload("/connectorId", "must be 0 or more, or left out");
+    }
     if (request.requestedMessage != BootNotification || charger.settings.state != "accepted") {
         return std::nullopt;
     }
@@ -234,8 +268,10 @@ Number answered(Site& site, ChargePoint& charger, const v16::ChangeConfiguration
 
 // Unknown says that nothing fitted; some chargers say so and clear all the same.
 Number answered(Site& site, ChargePoint& charger, const v16::ClearChargingProfile::Request& request,
-                const v16::ClearChargingProfile::Response&, Now now) {
-    operator_profiles_cleared(charger, request);
+                const v16::ClearChargingProfile::Response& response, Now now) {
+    if (response.status == v16::ClearChargingProfileStatus::Accepted) {
+        operator_profiles_cleared(site, charger, request);
+    }
     profiles_cleared(site, charger, request, now);
     return std::nullopt;
 }
@@ -316,16 +352,17 @@ Number answered(Site& site, ChargePoint& charger, const v16::SendLocalList::Requ
 }
 
 Number answered(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request,
-                const v16::SetChargingProfile::Response& response, Now now) {
+                const v16::SetChargingProfile::Response& response, Now) {
     if (response.status == v16::SetChargingProfileStatus::Accepted) {
-        unanswered(site, charger, request, now);
+        operator_profile_set(site, charger, request, true);
+        site.step_wanted = true;
     }
     return std::nullopt;
 }
 
 void unanswered(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request,
                 Now) {
-    operator_profile_set(charger, request);
+    operator_profile_set(site, charger, request, false);
     site.step_wanted = true;
 }
 

@@ -25,7 +25,10 @@ CommandFailure failure_of(const ocpp::CallFailure& failure) {
         case From::refused:
             return {To::refused, failure.description, {}, failure.error_code};
         case From::invalid_answer:
-            return {To::refused, failure.description, {}, "FormationViolation"};
+            return {To::refused,
+                    "the charge point's answer could not be understood: " + failure.description,
+                    {},
+                    {}};
         case From::superseded:
         case From::queue_full:
             return {To::not_allowed_now, failure.description, {}, {}};
@@ -39,16 +42,22 @@ CommandFailure not_connected() {
     return {CommandFailure::Kind::not_connected, "the charge point is not connected", {}, {}};
 }
 
-// A DataTransfer is of one vendor: that one is unknown says nothing about others.
+// NotSupported may be about what this one asked for, and so may any answer to a DataTransfer. What
+// load management and safety rest on is never given up for one answer.
 void learn_from(Site& site, ChargePoint& charger, std::string_view action,
                 const ocpp::CallFailure& failure) {
     if (failure.kind != ocpp::CallFailure::Kind::refused) return;
-    const auto& code = failure.error_code;
-    if (!equal_ignoring_case(code, "NotImplemented") &&
-        !equal_ignoring_case(code, "NotSupported")) {
-        return;
-    }
-    if (action != v16::DataTransfer::action) learn_unsupported(site, charger, action, site.now);
+    if (!equal_ignoring_case(failure.error_code, "NotImplemented")) return;
+    constexpr std::array kept{std::string_view{v16::DataTransfer::action},
+                              std::string_view{v16::SetChargingProfile::action},
+                              std::string_view{v16::ClearChargingProfile::action},
+                              std::string_view{v16::ChangeConfiguration::action},
+                              std::string_view{v16::Reset::action},
+                              std::string_view{v16::TriggerMessage::action},
+                              std::string_view{v16::RemoteStartTransaction::action},
+                              std::string_view{v16::RemoteStopTransaction::action}};
+    if (std::find(kept.begin(), kept.end(), action) != kept.end()) return;
+    learn_unsupported(site, charger, action, site.now);
 }
 
 // What follows from an answer; the charge point may have been removed while it was asked.
@@ -99,6 +108,21 @@ void send(Site& site, ChargePoint& charger, const typename M::Request& request, 
     charger.link->flush();
 }
 
+// A charger cannot send a file to nowhere, nor get one from there.
+template <class Request>
+std::optional<CommandFailure> location_objection(const Request& request) {
+    std::string pointer;
+    if constexpr (requires { request.location.empty(); }) {
+        if (request.location.empty()) pointer = "/location";
+    } else if constexpr (requires { request.log.remoteLocation.empty(); }) {
+        if (request.log.remoteLocation.empty()) pointer = "/log/remoteLocation";
+    } else if constexpr (requires { request.firmware.location.empty(); }) {
+        if (request.firmware.location.empty()) pointer = "/firmware/location";
+    }
+    if (pointer.empty()) return std::nullopt;
+    return invalid_payload(std::move(pointer), "must not be empty");
+}
+
 template <class M>
 void run(Site& site, ChargePoint& charger, std::string_view payload, Now now, Done done) {
     DecodeReport report;
@@ -109,6 +133,7 @@ void run(Site& site, ChargePoint& charger, std::string_view payload, Now now, Do
     if (auto refusal = general_objection(site, charger, M::action)) {
         return done(std::move(*refusal));
     }
+    if (auto refusal = location_objection(*request)) return done(std::move(*refusal));
     if (auto refusal = objection(site, charger, *request, now)) return done(std::move(*refusal));
     if (!charger.link) return done(not_connected());
     if (auto defect = resolve_location(site, charger, *request, now)) {

@@ -33,8 +33,10 @@ std::optional<ProfileShape> present_shape(const ChargePoint& charger, const Conn
 // for the minimum (see lowest_volts) must not look like less than the minimum to it.
 Amps minimum_for(const Site& site, const ChargePoint& charger, const Connector& connector) {
     const auto minimum = site.settings.minimum_current;
-    const auto shape = present_shape(charger, connector);
-    if (!shape || shape->unit != v16::ChargingRateUnit::W) return minimum;
+    const bool watts =
+        charger.quirks.rate_unit == v16::ChargingRateUnit::W ||
+        (connector.limits.sent && connector.limits.sent->unit == v16::ChargingRateUnit::W);
+    if (!watts) return minimum;
     constexpr std::int64_t nominal_volts = 230;
     const auto deciamps =
         (std::int64_t{minimum.milliamps} * nominal_volts / lowest_volts + 99) / 100;

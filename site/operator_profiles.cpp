@@ -1,6 +1,7 @@
 #include "site/operator_profiles.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "dlm/explain.hpp"
 #include "site/charging_profiles.hpp"
@@ -11,6 +12,10 @@ namespace {
 using Purpose = v16::ChargingProfilePurpose;
 using Kind = v16::ChargingProfileKind;
 using Objection = std::optional<CommandFailure>;
+
+// More than any charger gives: a slip of the operator.
+constexpr std::int32_t operator_amps_max = 1000;
+constexpr std::int32_t operator_watts_max = 1'000'000;
 
 // A profile on its way to a connector (0: all of them); pointers into it begin with `at`.
 struct Candidate {
@@ -62,6 +67,12 @@ Objection periods_objection(const Candidate& candidate) {
         }
         if (periods[i].limit.value < 0) {
             return wrong(candidate, place + "/limit", "must be 0 or more");
+        }
+        const bool is_current =
+            candidate.profile.chargingSchedule.chargingRateUnit == v16::ChargingRateUnit::A;
+        if (periods[i].limit.value > (is_current ? operator_amps_max : operator_watts_max) * 10) {
+            return wrong(candidate, place + "/limit",
+                         is_current ? "must be 1000 A or less" : "must be 1000000 W or less");
         }
     }
     return std::nullopt;
@@ -218,6 +229,27 @@ Objection limits_objection(const Site& site, const Candidate& candidate) {
     return current_objection(site, candidate);
 }
 
+// What an operator's TxDefaultProfile allows on a connector, as it is stored.
+constexpr std::string_view state_kind = "operator_profiles";
+struct Booking {
+    std::int32_t connectorId = 0;
+    std::int32_t chargingProfileId = 0;
+    std::int32_t milliamps = 0;
+};
+BOOST_DESCRIBE_STRUCT(Booking, (), (connectorId, chargingProfileId, milliamps))
+
+// Chargers keep profiles over our restarts (errata 3.37): so must the bookings.
+void record_bookings(Site& site, const ChargePoint& charger) {
+    std::vector<Booking> bookings;
+    for (const auto& [number, connector] : charger.connectors) {
+        for (const auto& [id, amps] : connector.limits.by_operators) {
+            bookings.push_back({number, id, amps.milliamps});
+        }
+    }
+    site.record(
+        {db::StateSaved{std::string{state_kind}, charger.settings.id, {to_json(bookings)}}});
+}
+
 }  // namespace
 
 Amps highest_limit(const v16::ChargingSchedule& schedule) {
@@ -263,34 +295,51 @@ std::optional<CommandFailure> clearing_objection(
     return wrong("/id", "this number belongs to load management");
 }
 
-void operator_profile_set(ChargePoint& charger, const v16::SetChargingProfile::Request& request) {
+void operator_profile_set(Site& site, ChargePoint& charger,
+                          const v16::SetChargingProfile::Request& request, bool is_certain) {
     constexpr std::size_t profiles_max = 100;
+    // All that is beyond what any charger has room for counts as one, which is never lowered.
+    constexpr std::int32_t all_others = std::numeric_limits<std::int32_t>::min();
     const auto& profile = request.csChargingProfiles;
     if (profile.chargingProfilePurpose != Purpose::TxDefaultProfile) return;
     const Amps highest = highest_limit(profile.chargingSchedule);
     for (auto& [number, connector] : charger.connectors) {
         if (number == 0 || (request.connectorId != 0 && request.connectorId != number)) continue;
         auto& known = connector.limits.by_operators;
-        // Beyond what any charger has room for: all that is not known by its number is one.
         const bool is_full = known.size() >= profiles_max;
-        const auto id = is_full ? 0 : profile.chargingProfileId;
-        known[id] = is_full ? std::max(known[id], highest) : highest;
+        const auto id = is_full ? all_others : profile.chargingProfileId;
+        const bool may_lower = is_certain && !is_full;
+        known[id] = may_lower ? highest : std::max(known[id], highest);
     }
+    record_bookings(site, charger);
 }
 
-void operator_profiles_cleared(ChargePoint& charger,
+void operator_profiles_cleared(Site& site, ChargePoint& charger,
                                const v16::ClearChargingProfile::Request& request) {
-    const auto& purpose = request.chargingProfilePurpose;
+    // Where a profile was set and at which level is not kept: only these are sure to have met it.
+    if (request.connectorId || request.chargingProfilePurpose || request.stackLevel) return;
     for (auto& [number, connector] : charger.connectors) {
         auto& known = connector.limits.by_operators;
         if (request.id) {
             known.erase(*request.id);
-            continue;
+        } else {
+            known.clear();
         }
-        // Criteria that are sure to meet all of them; others leave them booked.
-        const bool all_levels =
-            !request.stackLevel && (!purpose || *purpose == Purpose::TxDefaultProfile);
-        if (all_levels && (!request.connectorId || *request.connectorId == number)) known.clear();
+    }
+    record_bookings(site, charger);
+}
+
+void restore_operator_profiles(Site& site, const db::StateSaved& row) {
+    ChargePoint* charger = row.kind == state_kind ? site.find(row.key) : nullptr;
+    if (!charger) return;
+    DecodeReport report;
+    const auto bookings =
+        decode_text<std::vector<Booking>>(row.body.text, {.empty_arrays = true}, report);
+    for (const auto& booking : bookings.value_or(std::vector<Booking>{})) {
+        auto* connector = connector_of(*charger, booking.connectorId);
+        if (!connector) continue;
+        connector->limits.by_operators[booking.chargingProfileId] =
+            Amps::from_milliamps(booking.milliamps);
     }
 }
 

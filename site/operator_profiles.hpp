@@ -47,10 +47,17 @@ bool may_clear(const v16::ClearChargingProfile::Request& request, const OwnProfi
                const Quirks& quirks);
 
 // The charger has taken an operator's profile, or may have: what it allows is booked until it is
-// cleared, because a TxDefaultProfile of an operator hides load management's own.
-void operator_profile_set(ChargePoint& charger, const v16::SetChargingProfile::Request& request);
-void operator_profiles_cleared(ChargePoint& charger,
+// cleared, because a TxDefaultProfile of an operator hides load management's own. If it is not
+// certain (no answer), the profile with the same number may still hold: the higher one counts.
+void operator_profile_set(Site& site, ChargePoint& charger,
+                          const v16::SetChargingProfile::Request& request, bool is_certain);
+// The charger has accepted this clearing. Criteria that may have missed a profile leave it booked.
+void operator_profiles_cleared(Site& site, ChargePoint& charger,
                                const v16::ClearChargingProfile::Request& request);
+
+// Takes over what was booked before a restart (kind "operator_profiles"); other rows are left
+// alone.
+void restore_operator_profiles(Site& site, const db::StateSaved& row);
 
 // The highest current a phase may carry under this schedule; watts are counted as if one phase took
 // them all, the worst that a car can make of them (7.12, errata 3.34).

@@ -159,7 +159,7 @@ constexpr std::array table{
     row<&Q::start_schedule_seconds_ago>("startScheduleSecondsAgo", L::higher, 0, 3600),
     row<&Q::stack_level>("stackLevel", L::any, 0, 1'000'000),
     row<&Q::stack_level_max>("stackLevelMax", L::lower, 0, 1'000'000),
-    row<&Q::charging_profile_id_max>("chargingProfileIdMax", L::lower, 1, 2'147'483'647),
+    row<&Q::charging_profile_id_max>("chargingProfileIdMax", L::lower, 3, 2'147'483'647),
     row<&Q::rate_unit>("rateUnit", L::any),
     row<&Q::current_step_amps>("currentStepAmps", L::higher, 0.1, 16),
     row<&Q::allowed_amps>("allowedAmps", L::never, 0, 1000),

@@ -4,6 +4,8 @@
 
 #include <boost/mp11/list.hpp>
 
+#include "site/transactions.hpp"
+
 namespace busbar::site {
 namespace {
 
@@ -93,6 +95,49 @@ struct Reader<v16::DataTransfer> {
     }
 };
 
+// Messages that carry money are never refused to a lenient charger: what they hold is salvaged.
+// Nothing is handled for messages without any.
+template <class M>
+std::optional<typename M::Response> salvage(Context&, const Json&) {
+    return std::nullopt;
+}
+
+template <class R>
+void count_salvaged(Context& on, std::string_view action, const Salvaged<R>& message) {
+    for (const auto& field : message.fields) {
+        count_deviation(on.charger, "salvaged:" + field, action, on.now.wall);
+    }
+}
+
+template <>
+std::optional<v16::StartTransaction::Response> salvage<v16::StartTransaction>(Context& on,
+                                                                              const Json& payload) {
+    auto start = salvage_start(payload, on.now.wall);
+    count_salvaged(on, v16::StartTransaction::action, start);
+    return take_start(on, std::move(start));
+}
+
+template <>
+std::optional<v16::StopTransaction::Response> salvage<v16::StopTransaction>(Context& on,
+                                                                            const Json& payload) {
+    auto stop = salvage_stop(payload, on.now.wall);
+    count_salvaged(on, v16::StopTransaction::action, stop);
+    return take_stop(on, std::move(stop));
+}
+
+template <>
+std::optional<v16::MeterValues::Response> salvage<v16::MeterValues>(Context& on,
+                                                                    const Json& payload) {
+    auto values = salvage_values(payload, on.now.wall);
+    count_salvaged(on, v16::MeterValues::action, values);
+    if (values.request.meterValue.empty()) return v16::MeterValues::Response{};
+    const auto& connectors = on.charger.connectors;
+    if (!values.connector_is_known && connectors.size() == 1) {
+        values.request.connectorId = connectors.begin()->first;
+    }
+    return handle(on, values.request);
+}
+
 void send_replies(Site& site, const std::string& charge_point, db::Journal::Ticket ticket) {
     ChargePoint* charger = site.find(charge_point);
     if (!charger) return;
@@ -134,20 +179,25 @@ void run(Site& site, ChargePoint& charger, const std::shared_ptr<Link>& link,
     const auto request =
         Reader<M>::read(*call.payload, {.lenient = lenient, .received_at = now.wall}, report);
     count_all(charger, M::action, report.deviations, now.wall);
-    if (!request) {
+    Context on{site, charger, now};
+    std::optional<typename M::Response> response;
+    if (request) {
+        response = handle(on, *request);
+    } else {
         count_all(charger, M::action, report.errors, now.wall);
+        if (lenient) response = salvage<M>(on, *call.payload);
+    }
+    if (!response) {
         ++site.counters.refused_calls;
         link->session.refuse(call.id, ocpp::call_error(report));
         return link->flush();
     }
-    Context on{site, charger, now};
-    auto response = handle(on, *request);
     if (on.reply_after == 0) {
-        link->session.reply(call.id, response);
+        link->session.reply(call.id, *response);
         return link->flush();
     }
     reply_once_durable(site, charger, on.reply_after, link,
-                       [id = call.id, response = std::move(response)](Link& to) {
+                       [id = call.id, response = std::move(*response)](Link& to) {
                            to.session.reply(id, response);
                            to.flush();
                        });

@@ -1,7 +1,23 @@
 // StatusNotification: what a connector says of itself.
+#include <algorithm>
+
+#include "site/charger_keys.hpp"
 #include "site/routes.hpp"
 
 namespace busbar::site {
+namespace {
+
+// Each connector costs load management time: a charger that makes them up gets no more of them.
+bool is_one_too_many(const ChargePoint& charger, std::int32_t connector_id) {
+    constexpr std::int64_t usual_max = 16;
+    const auto& known = charger.connectors;
+    if (connector_id == 0 || known.contains(connector_id)) return false;
+    const auto present = static_cast<std::int64_t>(known.size() - (known.contains(0) ? 1 : 0));
+    const auto told = configuration_number(charger, "NumberOfConnectors");
+    return present >= std::max(usual_max, told.value_or(0));
+}
+
+}  // namespace
 
 v16::StatusNotification::Response handle(Context& on,
                                          const v16::StatusNotification::Request& request) {
@@ -17,6 +33,11 @@ v16::StatusNotification::Response handle(Context& on,
 
     if (request.connectorId < 0 || request.connectorId > connector_id_max) {
         count_deviation(on.charger, "connector_id", std::to_string(request.connectorId),
+                        on.now.wall);
+        return {};
+    }
+    if (is_one_too_many(on.charger, request.connectorId)) {
+        count_deviation(on.charger, "too_many_connectors", std::to_string(request.connectorId),
                         on.now.wall);
         return {};
     }

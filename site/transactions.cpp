@@ -1,6 +1,7 @@
 #include "site/transactions.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "site/badge_reading.hpp"
 #include "site/reservations.hpp"
@@ -28,11 +29,40 @@ db::TransactionStopped stop_row(const Context& on, db::TransactionKey id,
     return row;
 }
 
-Transaction* find_same_start(ChargePoint& charger, const v16::StartTransaction::Request& request,
+// A time that far ahead is no wrong time zone: by it, no later message would ever be the newer one.
+constexpr std::chrono::hours future_max{24};
+
+template <class R>
+void correct_time(Context& on, Salvaged<R>& message) {
+    auto& time = message.request.timestamp;
+    if (time <= on.now.wall + future_max) return;
+    count_deviation(on.charger, "future_timestamp", to_string(time), on.now.wall);
+    time = on.now.wall;
+    message.time_is_known = false;
+}
+
+// What the register of a connector showed last, or 0.
+std::int32_t last_register_wh(const ChargePoint& charger, std::int32_t connector_id) {
+    const auto is_there = [&](const Transaction& t) {
+        return t.start.connector_id == stored_connector_id(connector_id);
+    };
+    const auto running = std::find_if(charger.open.begin(), charger.open.end(), is_there);
+    if (running != charger.open.end()) return running->register_wh;
+    const auto ended = std::find_if(charger.stopped.rbegin(), charger.stopped.rend(), is_there);
+    return ended == charger.stopped.rend() ? 0 : ended->stop->meter_stop_wh;
+}
+
+Transaction* find_same_start(ChargePoint& charger,
+                             const Salvaged<v16::StartTransaction::Request>& start,
                              bool implausible) {
     for (auto& transaction : charger.open) {
+        // What we put in for a thing that is not known is another at each repeat.
+        auto request = start.request;
+        if (!start.meter_is_known) request.meterStart = transaction.start.meter_start_wh;
+        if (!start.time_is_known) request.timestamp = transaction.start.started_at;
         if (is_same_start(transaction.start, request)) return &transaction;
     }
+    const auto& request = start.request;
     if (implausible) return nullptr;
     for (auto& transaction : charger.stopped) {
         if (is_same_start(transaction.start, request)) return &transaction;
@@ -144,6 +174,33 @@ bool is_doubtful(const ChargePoint& charger, const v16::StopTransaction::Request
     return request.transactionId > 0 && charger.quirks.echoes_transaction_ids;
 }
 
+// Puts in what the register must have shown where the stop does not say it.
+void check_register(const Context& on, Salvaged<v16::StopTransaction::Request>& stop,
+                    const Transaction* transaction) {
+    auto& meter_stop = stop.request.meterStop;
+    if (!stop.meter_is_known) {
+        meter_stop = !transaction        ? 0
+                     : transaction->stop ? transaction->stop->meter_stop_wh
+                                         : transaction->register_wh;
+    } else if (transaction && meter_stop < transaction->start.meter_start_wh) {
+        count_deviation(
+            on.charger, "register_went_backwards",
+            std::to_string(transaction->start.meter_start_wh) + " to " + std::to_string(meter_stop),
+            on.now.wall);
+    }
+}
+
+void keep_orphan(Context& on, const v16::StopTransaction::Request& request,
+                 std::vector<db::Record> unit) {
+    count_deviation(on.charger, "stop_of_unknown_transaction",
+                    std::to_string(request.transactionId), on.now.wall);
+    const auto row = stop_row(on, 0, request);
+    unit.emplace_back(db::OrphanStop{on.charger.settings.id, request.transactionId,
+                                     row.meter_stop_wh, row.stopped_at, row.received_at, row.reason,
+                                     row.id_tag});
+    on.wait_for(on.site.record(std::move(unit)));
+}
+
 void log_stop(const Site& site, const Transaction& transaction) {
     if (!site.log) return;
     site.log("transaction_stopped", transaction.start.charge_point +
@@ -236,8 +293,29 @@ v16::Authorize::Response handle(Context& on, const v16::Authorize::Request& requ
 // this is asked before the rule on concurrent transactions. A refused tag gets an id too: OCPP 1.6
 // requires one (4.8), and the charger may already be delivering energy.
 v16::StartTransaction::Response handle(Context& on, const v16::StartTransaction::Request& request) {
-    const bool implausible = is_implausible_start(on.charger, request, on.now.wall);
-    Transaction* known = find_same_start(on.charger, request, implausible);
+    Salvaged<v16::StartTransaction::Request> start;
+    start.request = request;
+    return take_start(on, std::move(start));
+}
+
+v16::StartTransaction::Response take_start(Context& on,
+                                           Salvaged<v16::StartTransaction::Request> start) {
+    auto& request = start.request;
+    correct_time(on, start);
+    const auto& connectors = on.charger.connectors;
+    if (!start.connector_is_known && connectors.size() == 1) {
+        request.connectorId = connectors.begin()->first;
+    }
+    if (request.connectorId < 0 || request.connectorId > connector_id_max) {
+        count_deviation(on.charger, "connector_id_out_of_range",
+                        std::to_string(request.connectorId), on.now.wall);
+    }
+    if (!start.meter_is_known) {
+        request.meterStart = last_register_wh(on.charger, request.connectorId);
+    }
+    const bool implausible =
+        !start.meter_is_known || is_implausible_start(on.charger, request, on.now.wall);
+    Transaction* known = find_same_start(on.charger, start, implausible);
     const int active = known ? 0 : transactions_elsewhere(on.site, on.charger, request);
     auto verdict = authorize(on.site, on.charger, request.idTag, on.now.wall, active);
     if (!known) {
@@ -262,7 +340,18 @@ v16::StartTransaction::Response handle(Context& on, const v16::StartTransaction:
 // A stop cannot be refused (4.10), and an unanswered one blocks all later messages of its charger:
 // what fits no transaction is kept as an orphan and acknowledged like any other.
 v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::Request& request) {
+    Salvaged<v16::StopTransaction::Request> stop;
+    stop.request = request;
+    return take_stop(on, std::move(stop));
+}
+
+v16::StopTransaction::Response take_stop(Context& on,
+                                         Salvaged<v16::StopTransaction::Request> stop) {
     Site& site = on.site;
+    auto& request = stop.request;
+    correct_time(on, stop);
+    // A register that is not known is no reason to fit nothing.
+    if (!stop.meter_is_known) request.meterStop = std::numeric_limits<std::int32_t>::max();
     Transaction* transaction = site.find_open(on.charger, request.transactionId);
     if (!transaction) transaction = find_stopped(on.charger, request.transactionId);
     bool is_guess = false;
@@ -272,6 +361,7 @@ v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::R
                         std::to_string(request.transactionId), on.now.wall);
     }
     const bool was_running = transaction && !transaction->stop;
+    check_register(on, stop, transaction);
     // A repeat needs nothing; the truth about one we had closed ourselves replaces our guess.
     const bool is_news = !transaction || was_running || (transaction->stop->estimated && !is_guess);
 
@@ -282,14 +372,16 @@ v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::R
     }
     if (was_running) {
         auto row = stop_row(on, transaction->start.id, request);
-        row.estimated = is_guess && is_doubtful(on.charger, request);
+        const bool is_doubted = is_guess && is_doubtful(on.charger, request);
+        row.estimated = is_doubted || !stop.meter_is_known;
         // What may still run may still draw.
-        const auto bookings = row.estimated ? Bookings::keep : Bookings::end;
+        const auto bookings = is_doubted ? Bookings::keep : Bookings::end;
         transaction =
             &move_to_stopped(site, on.charger, *transaction, std::move(row), bookings, on.now);
         log_stop(site, *transaction);
     } else if (transaction && is_news) {
         transaction->stop = stop_row(on, transaction->start.id, request);
+        transaction->stop->estimated = !stop.meter_is_known;
         if (!is_followed(on.charger, *transaction)) {
             site.engine.transaction_ended(
                 evse_id(on.charger.settings.id, transaction->start.connector_id), on.now);
@@ -300,13 +392,7 @@ v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::R
         unit.emplace_back(*transaction->stop);
         transaction->recorded = site.record(std::move(unit));
     } else if (!transaction) {
-        count_deviation(on.charger, "stop_of_unknown_transaction",
-                        std::to_string(request.transactionId), on.now.wall);
-        const auto row = stop_row(on, 0, request);
-        unit.emplace_back(db::OrphanStop{on.charger.settings.id, request.transactionId,
-                                         row.meter_stop_wh, row.stopped_at, row.received_at,
-                                         row.reason, row.id_tag});
-        on.wait_for(site.record(std::move(unit)));
+        keep_orphan(on, request, std::move(unit));
     }
     if (transaction) on.wait_for(transaction->recorded);
 

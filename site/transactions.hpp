@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "site/salvage.hpp"
 #include "site/site.hpp"
 
 namespace busbar::site {
@@ -42,5 +43,11 @@ void drop_old_transactions(ChargePoint& charger, Timestamp now);
 // ticket.
 db::Journal::Ticket force_stop(Site& site, ChargePoint& charger, const Transaction& running,
                                Now now);
+
+// Handle a start and a stop of which not all is known. What the meter showed is then taken from
+// what we know of the register: the start is implausible, the stop estimated.
+v16::StartTransaction::Response take_start(Context& on,
+                                           Salvaged<v16::StartTransaction::Request> start);
+v16::StopTransaction::Response take_stop(Context& on, Salvaged<v16::StopTransaction::Request> stop);
 
 }  // namespace busbar::site

@@ -56,6 +56,25 @@ TEST(Redaction, HidesWhatAChargerTellsOfItsConfiguration) {
               "***");
 }
 
+TEST(Redaction, KnowsTheSecretsOfVendors) {
+    for (const std::string key : {"WifiPwd", "wlan_psk", "SimPin", "PIN", "Api-Key", "AccessToken",
+                                  "CpoAuthorizationKey", "ApnPassphrase"}) {
+        EXPECT_EQ(redacted("ChangeConfiguration", R"({"key":")" + key + R"(","value":"hush"})"),
+                  R"({"key":")" + key + R"(","value":"***"})");
+    }
+    const std::string ping = R"({"key":"WebSocketPingInterval","value":"30"})";
+    EXPECT_EQ(redacted("ChangeConfiguration", ping), ping);
+}
+
+TEST(Redaction, HidesPasswordsAndTokensInPlaces) {
+    EXPECT_EQ(redacted("GetDiagnostics", R"({"location":"ftp://me:hu@sh@host/logs","retries":1})"),
+              R"({"location":"ftp://***@host/logs","retries":1})");
+    EXPECT_EQ(redacted("GetLog", R"({"log":{"remoteLocation":"http://host:80/f/c0ffee"}})"),
+              R"({"log":{"remoteLocation":"http://host:80/f/***"}})");
+    const std::string plain = R"({"location":"http://host/a","retrieveDate":"x@y"})";
+    EXPECT_EQ(redacted("UpdateFirmware", plain), plain);
+}
+
 TEST(Redaction, TakesNoChancesElsewhere) {
     EXPECT_EQ(redacted("DataTransfer", R"({"data":"AUTHORIZATIONKEY=c0ffee"})"), "***");
     EXPECT_EQ(redacted("", R"([2,"x",{"key":"AuthorizationKey","value":"c0ffee"}])"), "***");

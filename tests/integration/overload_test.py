@@ -208,8 +208,8 @@ class Overload(IntegrationTest):
         eventually(lambda: self.wire.first_answer_after(followed), 5, "the meter is read again")
 
     def test_overload_fallback_and_return(self):
+        self.meter.set(20)  # before the first poll, which would see an empty building
         self.server.start()
-        self.meter.set(20)
         chargers = [self.plug_in("CAR1"), self.plug_in("CAR2")]
         plant = Plant(self.meter, chargers, 20)
         plant.start()

@@ -127,6 +127,19 @@ TEST(Repair, ClosesTheBracketsOfAnswersOnly) {
     }
 }
 
+TEST(Repair, DropsNothingWithinANumber) {
+    Session session;
+    EXPECT_THAT(session.receive(start,
+                                "[2,\"1\",\"A\",{\"a\":12\0"
+                                "34}]"s),
+                IsEmpty());
+    EXPECT_THAT(session.receive(start,
+                                "[2,\"2\",\"A\",{\"a\":12\x01"
+                                "34}]"s),
+                IsEmpty());
+    EXPECT_THAT(calls_in(session, "[2,\"3\",\"A\",{\"a\":12\0}]"s), ElementsAre(R"(3 A {"a":12})"));
+}
+
 TEST(Repair, IsBounded) {
     std::string text;
     for (int i = 0; i < 1000; ++i) text += R"([2,"a","A",{}])";

@@ -18,6 +18,7 @@ site::Settings roomy() {
     settings.load_management.metered = false;
     settings.load_management.lease = 24h;
     settings.heartbeat_interval = 1h;
+    settings.meter_sample_interval = 15min;
     return settings;
 }
 

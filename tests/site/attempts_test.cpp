@@ -48,6 +48,13 @@ TEST_F(AttemptsTest, ShowsHeadersButNoSecrets) {
     EXPECT_THAT(text, Not(HasSubstr("Token")));
 }
 
+TEST_F(AttemptsTest, ShowsNoQuery) {
+    note(AttemptCause::unknown_charge_point, "NEW?password=hush");
+    note(AttemptCause::unknown_charge_point, "NEW?password=other");
+    ASSERT_EQ(kept(), 1U);
+    EXPECT_EQ(newest().path, "/ocpp/NEW?***");
+}
+
 TEST_F(AttemptsTest, AScannerPushesNobodyOut) {
     note(AttemptCause::unknown_charge_point, "NEW", "192.0.2.50");
     for (int i = 0; i < 5000; ++i) {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <limits>
+
 namespace busbar::site::test {
 namespace {
 
@@ -95,6 +97,20 @@ RC_GTEST_PROP(ChargingProfilesLaw, NoPhaseMayCarryMoreThanWasGranted, ()) {
     const auto limit = wire_limit(granted, unit, 1, quirks);
     RC_ASSERT(limit.value >= 0);
     RC_ASSERT(most_on_one_phase(limit, unit) <= std::max(granted, 0_A));
+}
+
+RC_GTEST_PROP(ChargingProfilesLaw, WhatAPhaseMayCarryIsNeverReportedTooLow, ()) {
+    const Tenths limit{*rc::gen::arbitrary<std::int32_t>()};
+    const auto unit = *rc::gen::element(Unit::A, Unit::W);
+    const double exact = limit.value * 100.0 / (unit == Unit::A ? 1 : lowest_volts);
+    const double most = std::numeric_limits<std::int32_t>::max();
+    RC_ASSERT(most_on_one_phase(limit, unit).milliamps >= std::min(exact, most));
+}
+
+TEST(ChargingProfiles, MoreThanANumberHoldsIsTheMostThatItHolds) {
+    const Amps most{std::numeric_limits<std::int32_t>::max()};
+    EXPECT_EQ(most_on_one_phase({21'474'837}, Unit::A), most);
+    EXPECT_EQ(most_on_one_phase({50'000'000}, Unit::A), most);
 }
 
 TEST(ChargingProfiles, NumberPhasesIsLeftOutUnlessTheChargerWantsIt) {

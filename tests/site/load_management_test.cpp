@@ -266,6 +266,7 @@ TEST_F(Stubborn, RefusedAmperesAreFollowedByWattsOfOnePhase) {
 TEST_F(Stubborn, WattsGrowOnceTheCarShowsThreePhases) {
     reports("ChargingScheduleAllowedChargingRateUnit", "Power");
     // 6.7 A at 207 V: 6 A to a charger that divides by 230 V.
+    charger().settings.quirks = R"({"rateUnit":"W"})";
     EXPECT_THAT(begin_charge(), Contains(HasSubstr("\"limit\":1386.9")));
     auto& connector = charger().connectors[1];
     connector.measured = PhaseAmps{6_A, 6_A, 6_A};

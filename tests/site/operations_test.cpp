@@ -258,6 +258,17 @@ TEST_F(AuthorizationKeyTest, SilenceLeavesBothUntilTheNewOneIsUsed) {
     EXPECT_THAT(hashes(), SizeIs(1));
 }
 
+TEST_F(AuthorizationKeyTest, ASecondChangeWaitsForTheEndOfTheFirst) {
+    change(R"({"status":)");
+    const auto before = hashes();
+    const auto second = change(R"({"status":"Rejected"})");
+    const auto* failure = std::get_if<CommandFailure>(&second);
+    ASSERT_TRUE(failure);
+    EXPECT_EQ(failure->kind, CommandFailure::Kind::not_allowed_now);
+    EXPECT_EQ(hashes(), before) << "the charger may hold either";
+    EXPECT_THAT(before, SizeIs(2));
+}
+
 TEST_F(AuthorizationKeyTest, IsDurableBeforeItIsSent) {
     journal.held = true;
     link->take();

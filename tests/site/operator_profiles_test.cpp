@@ -136,6 +136,9 @@ TEST_F(OperatorProfiles, HaveTheFormOfTheSpecification) {
               first + "/startPeriod");
     EXPECT_EQ(wrong([](auto&, auto& s) { s.chargingSchedulePeriod[0].limit = {-10}; }),
               first + "/limit");
+    EXPECT_EQ(wrong([](auto&, auto& s) { s.chargingSchedulePeriod[0].limit = {50'000'000}; }),
+              first + "/limit")
+        << "not taken for a small one";
     EXPECT_EQ(wrong([](auto&, auto& s) {
                   s.chargingSchedulePeriod.push_back(s.chargingSchedulePeriod[0]);
               }),
@@ -176,15 +179,17 @@ TEST_F(OperatorProfiles, OfARemoteStartAreForATransactionWithoutANumber) {
 
 TEST_F(OperatorProfiles, AreBookedUntilTheyAreCleared) {
     const auto& held = charger().connectors[1].limits.by_operators;
-    operator_profile_set(charger(), absolute(Purpose::TxDefaultProfile, 20));
+    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 20), true);
     EXPECT_EQ(held.at(77), 20_A);
-    operator_profile_set(charger(), absolute(Purpose::TxDefaultProfile, 10));
+    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 10), false);
+    EXPECT_EQ(held.at(77), 20_A) << "it may not have come";
+    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 10), true);
     EXPECT_EQ(held.at(77), 10_A) << "the same number replaces it";
-    operator_profiles_cleared(charger(), {.stackLevel = 3});
-    operator_profiles_cleared(charger(), {.id = 78});
-    operator_profiles_cleared(charger(), {.connectorId = 2});
+    operator_profiles_cleared(site, charger(), {.stackLevel = 3});
+    operator_profiles_cleared(site, charger(), {.id = 78});
+    operator_profiles_cleared(site, charger(), {.connectorId = 1});
     EXPECT_EQ(held.size(), 1U);
-    operator_profiles_cleared(charger(), {});
+    operator_profiles_cleared(site, charger(), {});
     EXPECT_TRUE(held.empty());
 }
 
@@ -193,7 +198,7 @@ TEST_F(OperatorProfiles, CountAsMuchAsTheyAllow) {
     narrow.reserve_blind = {50_A, 50_A, 50_A};
     site.engine.set_settings(narrow, now);
     start();
-    operator_profile_set(charger(), absolute(Purpose::TxDefaultProfile, 20));
+    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 20), true);
     site.engine.transaction_ended("CP1/1", now);
     on_meter_sample(site, {.current = {10_A, 10_A, 10_A}, .at = now.mono + 1s}, now);
     EXPECT_GE(site.engine.status(now).at(0).worst_case, 20_A);
@@ -210,6 +215,20 @@ TEST_F(OperatorProfiles, ClearOursOnlyByCriteriaThatFit) {
     EXPECT_FALSE(may_clear({.id = 77}, safe, quirks));
     EXPECT_EQ(where(clearing_objection(charger(), {.id = 3001})), "/id");
     EXPECT_EQ(where(clearing_objection(charger(), {.id = 77})), "");
+}
+
+// A restart must not forget what a charger may still hold.
+TEST_F(OperatorProfiles, AreBookedOverARestart) {
+    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 20), true);
+    const auto rows = journal.all<db::StateSaved>();
+    ASSERT_FALSE(rows.empty());
+    HeldJournal fresh_journal;
+    Site fresh{fresh_journal, settings()};
+    fresh.charge_points["CP1"].settings = charger().settings;
+    restore_operator_profiles(fresh, rows.back());
+    EXPECT_EQ(fresh.find("CP1")->connectors.at(1).limits.by_operators,
+              charger().connectors.at(1).limits.by_operators);
+    EXPECT_FALSE(charger().connectors.at(1).limits.by_operators.empty());
 }
 
 }  // namespace

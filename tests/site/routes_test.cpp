@@ -280,6 +280,58 @@ TEST_F(RoutesTest, AStopWithoutOurNumberEndsTheOnlyTransactionItFits) {
     }
 }
 
+TEST_F(RoutesTest, MoneyIsNeverRefused) {
+    int id = 100;
+    const auto answer = [&](const std::string& action, const std::string& payload) {
+        const auto sent =
+            say("[2,\"" + std::to_string(++id) + "\",\"" + action + "\"," + payload + "]");
+        return sent.size() == 1 ? sent[0].substr(0, 3) : "none";
+    };
+    for (const auto* payload :
+         {R"({"connectorId":1,"idTag":"TAG","meterStart":"","timestamp":"2026-05-01T08:00:00Z"})",
+          R"({"connectorId":1,"idTag":"TAG","meterStart":1e30})", R"({"meterStart":5})",
+          R"({"connectorId":2147483648,"idTag":"TAG","meterStart":"12abc"})", "{}", "[]"}) {
+        EXPECT_EQ(answer("StartTransaction", payload), "[3,") << payload;
+    }
+    for (const auto* payload :
+         {R"({"transactionId":99999999999,"meterStop":1})", R"({"meterStop":null})", "{}", "[]"}) {
+        EXPECT_EQ(answer("StopTransaction", payload), "[3,") << payload;
+    }
+    for (const auto* payload : {R"({"connectorId":1})", R"({"meterValue":7})", "{}", "[]"}) {
+        EXPECT_EQ(answer("MeterValues", payload), "[3,") << payload;
+    }
+    EXPECT_GT(counted("salvaged:meterStart"), 0u);
+    EXPECT_GT(counted("salvaged:meterValue"), 0u);
+}
+
+TEST_F(RoutesTest, AStopWithoutAReadableRegisterIsEstimated) {
+    say("[2,\"1\",\"StartTransaction\"," + start + "]");
+    EXPECT_THAT(say(R"([2,"2","StopTransaction",{"transactionId":1001,"meterStop":null,)"
+                    R"("timestamp":"2026-05-01T09:00:00Z"}])"),
+                ElementsAre(R"([3,"2",{}])"));
+    ASSERT_THAT(charger().stopped, SizeIs(1));
+    EXPECT_EQ(charger().stopped[0].stop->meter_stop_wh, 1000);
+    EXPECT_TRUE(charger().stopped[0].stop->estimated);
+    // The truth replaces it; its closing brackets may be lost.
+    EXPECT_THAT(say(R"([2,"3","StopTransaction",{"transactionId":1001,"meterStop":"1,900 Wh",)"
+                    R"("timestamp":"2026-05-01T09:00:00Z")"),
+                ElementsAre(R"([3,"3",{}])"));
+    EXPECT_EQ(charger().stopped[0].stop->meter_stop_wh, 1900);
+    EXPECT_FALSE(charger().stopped[0].stop->estimated);
+}
+
+TEST_F(RoutesTest, AStartInTheFarFutureIsTakenAsOfNowAndOnce) {
+    const std::string future =
+        R"({"connectorId":1,"idTag":"TAG","meterStart":7,"timestamp":"9999-01-01T00:00:00Z"})";
+    say("[2,\"1\",\"StartTransaction\"," + future + "]");
+    const auto started_at = now.wall;
+    now.wall += std::chrono::minutes{1};
+    say("[2,\"2\",\"StartTransaction\"," + future + "]");
+    ASSERT_THAT(charger().open, SizeIs(1));
+    EXPECT_EQ(charger().open[0].start.started_at, started_at);
+    EXPECT_EQ(counted("future_timestamp"), 2u);
+}
+
 TEST_F(RoutesTest, AStopThatFitsTwoTransactionsEndsNone) {
     site.badges["TAG"].max_active_transactions = 2;
     send("StartTransaction", start);
@@ -366,7 +418,9 @@ TEST_F(RoutesTest, TheSecurityProfileIsNotLowered) {
                            {0, true, "0", "/value"},
                            {0, true, "1", ""},
                            {2, true, "1", "/value"},
-                           {2, true, "3", ""},
+                           {2, true, "3", "/value"},
+                           {0, true, "2", "/value"},
+                           {0, false, "1", "/value"},
                            {0, false, "4", "/value"},
                            {0, false, "high", "/value"}}) {
         charger().settings.security_profile = profile;
