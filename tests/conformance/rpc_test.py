@@ -166,8 +166,11 @@ class Frames(ConformanceTest):
                 charger.answer("Reset", answer)
                 said = self.command(charger, "Reset", '{"type":"Soft"}', status=502)
                 self.assertEqual(said.get("errorCode") or "", code)
-        said = self.command(charger, "Reset", '{"type":"Soft"}', status=409)
-        self.assertIn("does not support Reset", said["detail"])
+        # What a model does not know at all is remembered, and need not be asked again.
+        charger.answer("UnlockConnector", '[4,"$ID","NotImplemented","",{}]')
+        self.command(charger, "UnlockConnector", '{"connectorId":1}', status=502)
+        said = self.command(charger, "UnlockConnector", '{"connectorId":1}', status=409)
+        self.assertIn("does not support UnlockConnector", said["detail"])
 
     def test_error_codes(self):
         """Items 10, 11. Ruling R1: one code for each kind of mistake, in the spelling of 1.6."""
@@ -244,7 +247,9 @@ class Exchange(ConformanceTest):
         charger.reply(charger.expect("ClearCache"), REJECTED)
         for thread in threads:
             thread.join(10)
-        self.assertEqual(results, [(200, {"status": "Accepted"}), (200, {"status": "Rejected"})])
+        # Which of the two threads hears first is theirs.
+        self.assertCountEqual(results, [(200, {"status": "Accepted"}),
+                                        (200, {"status": "Rejected"})])
 
     def test_late_answer(self):
         """Item 5. Ruling R15: after 10 s without an answer to a limit the next CALL goes out; the
