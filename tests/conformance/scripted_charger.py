@@ -13,7 +13,7 @@ from zlib import crc32
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 
 import validator  # noqa: E402
-from charger import CLOSE, ConnectionLost, WebSocket, utc  # noqa: E402
+from charger import CLOSE, ConnectionLost, WebSocket, utc, wait_for  # noqa: E402
 
 SECONDS = 10
 # The shortest time after which a server may give up on a CALL and send the next (ruling R15).
@@ -205,18 +205,7 @@ class ScriptedCharger:
 
     # --- waiting ----------------------------------------------------------------------------------
     def wait(self, condition, what, seconds=SECONDS):
-        with self.changed:
-            value = None
-
-            def holds():
-                nonlocal value
-                value = condition()
-                return value or self.end
-            self.changed.wait_for(holds, seconds)
-            if not value:
-                raise AssertionError(f"{self.identity}: not within {seconds} s: {what} "
-                                     f"({self.end or 'still connected'})")
-            return value
+        return wait_for(self, condition, seconds, what)
 
     def expect(self, action, when=None, seconds=SECONDS):
         """The next CALL of this action (where `when(payload)` holds) that was not expected yet."""

@@ -180,6 +180,23 @@ def utc(seconds=None):
     return f"{whole}.{milliseconds % 1000:03d}Z"
 
 
+def wait_for(charger, condition, seconds, what):
+    """Waits until `condition()` is true, asked whenever `charger.changed` is notified, and returns
+    what it returned; the end of the connection or of the time is an error."""
+    with charger.changed:
+        value = None
+
+        def holds():
+            nonlocal value
+            value = condition()
+            return value or charger.end
+        charger.changed.wait_for(holds, seconds)
+        if not value:
+            raise AssertionError(f"{charger.identity}: not within {seconds} s: {what} "
+                                 f"({charger.end or 'still connected'})")
+        return value
+
+
 class Charger:
     """An OCPP 1.6J charger with a thread that reads: it answers what the server asks, notes it in
     `requests`, and notes every text in `texts`."""
@@ -253,18 +270,7 @@ class Charger:
 
     def wait(self, condition, seconds, what):
         """Waits until `condition()` is true; it is asked after every text."""
-        with self.changed:
-            value = None
-
-            def holds():
-                nonlocal value
-                value = condition()
-                return value or self.end
-            self.changed.wait_for(holds, seconds)
-            if not value:
-                raise AssertionError(f"{self.identity}: not within {seconds} s: {what}"
-                                     f" ({self.end or 'still connected'})")
-            return value
+        return wait_for(self, condition, seconds, what)
 
     def wait_closed(self, seconds=10):
         self.wait(lambda: self.end, seconds, "the server closes the connection")

@@ -15,14 +15,18 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
+constexpr auto boot_text = R"({"chargePointVendor":"V","chargePointModel":"M"})";
+
 struct LoadManagementTest : testing::Test, OneCharger {
+    std::function<bool(const std::string&)> refuses;
+
     void boot_and_start() {
         meter(10);
-        send("BootNotification", R"({"chargePointVendor":"V","chargePointModel":"M"})");
+        send("BootNotification", boot_text);
         send("StatusNotification",
              R"({"connectorId":1,"errorCode":"NoError","status":"Available"})");
         pass(1s);
-        accept_all();
+        answer_all();
         send(
             "StartTransaction",
             R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})");
@@ -31,15 +35,18 @@ struct LoadManagementTest : testing::Test, OneCharger {
         const auto current = Amps::from_double(amps);
         on_meter_sample(site, {.current = {current, current, current}, .at = now.mono}, now);
     }
-    // Answers every call of ours with Accepted; returns what was sent.
-    std::vector<std::string> accept_all() {
+    // Answers every call of ours, with Accepted unless `refuses` says otherwise of its text;
+    // returns what was sent.
+    std::vector<std::string> answer_all() {
         std::vector<std::string> all;
         for (auto texts = link->take(); !texts.empty(); texts = link->take()) {
             for (const auto& text : texts) {
                 all.push_back(text);
                 if (!text.starts_with("[2,")) continue;
                 const auto id = text.substr(4, text.find('"', 4) - 4);
-                receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":"Accepted"}])", now);
+                const auto* status = refuses && refuses(text) ? "Rejected" : "Accepted";
+                receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":")" + status + "\"}]",
+                        now);
             }
         }
         return all;
@@ -50,7 +57,7 @@ struct LoadManagementTest : testing::Test, OneCharger {
         for (auto passed = 0s; passed < time; passed += 1s) {
             pass(1s);
             meter(amps);
-            for (auto& text : accept_all()) all.push_back(std::move(text));
+            for (auto& text : answer_all()) all.push_back(std::move(text));
         }
         return all;
     }
@@ -85,7 +92,7 @@ TEST_F(LoadManagementTest, LowersInTheSameStepAsTheSampleThatIsTooHigh) {
     boot_and_start();
     live(120s, 20);
     pass(1s);
-    accept_all();
+    answer_all();
     meter(90);
     const auto sent = link->take();
     EXPECT_THAT(sent, Contains(HasSubstr("TxProfile")));
@@ -138,8 +145,6 @@ TEST_F(LoadManagementTest, ACarThatNothingHoldsBackIsBookedAtAllItsChargerCanGiv
     EXPECT_LT(booked(), 32_A) << "an acknowledged limit replaces the guess";
 }
 
-constexpr auto boot_text = R"({"chargePointVendor":"V","chargePointModel":"M"})";
-
 TEST_F(LoadManagementTest, AChargerThatBootsIsToldItsLimitAgainBehindTheSetUp) {
     boot_and_start();
     live(120s, 20);
@@ -178,7 +183,7 @@ TEST_F(LoadManagementTest, AStartThatIsNotStoredKeepsOneLoweringWaiting) {
     send("BootNotification", boot_text);
     send("StatusNotification", R"({"connectorId":1,"errorCode":"NoError","status":"Available"})");
     pass(1s);
-    accept_all();
+    answer_all();
     journal.held = true;
     send("StartTransaction",
          R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})");
@@ -199,45 +204,12 @@ TEST_F(LoadManagementTest, AStartThatIsNotStoredKeepsOneLoweringWaiting) {
 
 // A charger that refuses what `refuses` says of the text, and what came of it.
 struct Stubborn : LoadManagementTest {
-    std::function<bool(const std::string&)> refuses;
-
     static bool has(const std::string& text, const std::string& part) {
         return text.find(part) != std::string::npos;
     }
-    std::vector<std::string> answer_all() {
-        std::vector<std::string> all;
-        for (auto texts = link->take(); !texts.empty(); texts = link->take()) {
-            for (const auto& text : texts) {
-                all.push_back(text);
-                if (!text.starts_with("[2,")) continue;
-                const auto id = text.substr(4, text.find('"', 4) - 4);
-                const auto* status = refuses && refuses(text) ? "Rejected" : "Accepted";
-                receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":")" + status + "\"}]",
-                        now);
-            }
-        }
-        return all;
-    }
-    std::vector<std::string> pass_time(std::chrono::seconds time, int amps) {
-        std::vector<std::string> all;
-        for (auto passed = 0s; passed < time; passed += 1s) {
-            pass(1s);
-            meter(amps);
-            for (auto& text : answer_all()) all.push_back(std::move(text));
-        }
-        return all;
-    }
     std::vector<std::string> begin_charge() {
-        meter(10);
-        send("BootNotification", boot_text);
-        send("StatusNotification",
-             R"({"connectorId":1,"errorCode":"NoError","status":"Available"})");
-        pass(1s);
-        answer_all();
-        send(
-            "StartTransaction",
-            R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})");
-        return pass_time(2s, 20);
+        boot_and_start();
+        return live(2s, 20);
     }
     void reports(const std::string& key, const std::string& value) {
         charger().configuration.reported[key] = {key, value, true, {}};
@@ -252,7 +224,7 @@ TEST_F(Stubborn, ARefusedStackLevelIsFollowedByLevel0AtOnceAndLearned) {
     EXPECT_THAT(sent, Contains(AllOf(HasSubstr("\"TxProfile\""), HasSubstr(R"("stackLevel":0)"))));
     EXPECT_FALSE(charger().connectors[1].limit_refused);
     EXPECT_EQ(charger().quirks.stack_level_max, 0);
-    EXPECT_THAT(pass_time(120s, 20), Not(Contains(HasSubstr(R"("stackLevel":8)"))));
+    EXPECT_THAT(live(120s, 20), Not(Contains(HasSubstr(R"("stackLevel":8)"))));
 }
 
 TEST_F(Stubborn, RefusedAmperesAreFollowedByWattsOfOnePhase) {
@@ -271,9 +243,9 @@ TEST_F(Stubborn, WattsGrowOnceTheCarShowsThreePhases) {
     auto& connector = charger().connectors[1];
     connector.measured = PhaseAmps{6_A, 6_A, 6_A};
     connector.measured_at = now.mono;
-    EXPECT_THAT(pass_time(2s, 20), Contains(HasSubstr("\"limit\":4160.7")));
+    EXPECT_THAT(live(2s, 20), Contains(HasSubstr("\"limit\":4160.7")));
     connector.measured = PhaseAmps{6_A, 0_A, 0_A};
-    const auto sent = pass_time(2s, 20);
+    const auto sent = live(2s, 20);
     EXPECT_THAT(sent, Contains(HasSubstr("\"TxProfile\"")));
     EXPECT_THAT(sent, Not(Contains(HasSubstr("\"limit\":4160.7"))));
 }
@@ -285,12 +257,12 @@ TEST_F(Stubborn, WithoutTxProfilesTheDefaultCarriesTheLimitAndComesBackAfterward
                                      HasSubstr(R"("startPeriod":660)"))));
     EXPECT_EQ(charger().quirks.profile_purposes.front(),
               v16::ChargingProfilePurpose::TxDefaultProfile);
-    pass_time(60s, 20);
+    live(60s, 20);
     send("StopTransaction",
          R"({"transactionId":1001,"meterStop":5,"timestamp":"2026-05-01T08:10:00Z"})");
     pass(50ms);
     EXPECT_EQ(site.engine.status(now).at(0).worst_case, 32_A) << "it may hold the limit still";
-    EXPECT_THAT(pass_time(2s, 20),
+    EXPECT_THAT(live(2s, 20),
                 Contains(AllOf(HasSubstr("\"TxDefaultProfile\""), HasSubstr("\"Relative\""))));
     EXPECT_FALSE(charger().connectors[1].limits.lingering);
 }
@@ -301,8 +273,8 @@ TEST_F(Stubborn, WhatIsRefusedInEveryShapeEndsWithARemoteStopWhenTheBreakerIsInD
     EXPECT_TRUE(charger().connectors[1].limit_refused);
     EXPECT_EQ(journal.all<db::LimitAnswered>().back().status, "Rejected");
     EXPECT_LE(sent.size(), 10U);
-    EXPECT_THAT(pass_time(30s, 40), Not(Contains(HasSubstr("RemoteStop"))));
-    const auto overloaded = pass_time(30s, 90);
+    EXPECT_THAT(live(30s, 40), Not(Contains(HasSubstr("RemoteStop"))));
+    const auto overloaded = live(30s, 90);
     EXPECT_THAT(overloaded,
                 Contains(HasSubstr(R"("RemoteStopTransaction",{"transactionId":1001})")));
     EXPECT_EQ(site.counters.overload_stops, 1U);
@@ -311,20 +283,20 @@ TEST_F(Stubborn, WhatIsRefusedInEveryShapeEndsWithARemoteStopWhenTheBreakerIsInD
 
 TEST_F(Stubborn, AnObedientChargerIsNeverStopped) {
     begin_charge();
-    EXPECT_THAT(pass_time(60s, 90), Not(Contains(HasSubstr("RemoteStop"))));
+    EXPECT_THAT(live(60s, 90), Not(Contains(HasSubstr("RemoteStop"))));
 }
 
 TEST_F(Stubborn, ACarThatMustNotPauseIsHeldAtItsMinimum) {
     charger().settings.quirks = R"({"minimumAmpsPolicy":"hold_minimum"})";
     begin_charge();
-    EXPECT_DOUBLE_EQ(last_limit(pass_time(60s, 20)), 32.0);
-    EXPECT_DOUBLE_EQ(last_limit(pass_time(5s, 90)), 6.0);
+    EXPECT_DOUBLE_EQ(last_limit(live(60s, 20)), 32.0);
+    EXPECT_DOUBLE_EQ(last_limit(live(5s, 90)), 6.0);
 }
 
 TEST_F(Stubborn, ACarThatMustNotPauseIsStoppedWhereThatIsThePolicy) {
     charger().settings.quirks = R"({"minimumAmpsPolicy":"remote_stop"})";
     begin_charge();
-    const auto sent = pass_time(5s, 90);
+    const auto sent = live(5s, 90);
     EXPECT_THAT(sent, Contains(HasSubstr("RemoteStopTransaction")));
     EXPECT_THAT(sent, Not(Contains(HasSubstr("\"limit\":0.0"))));
 }
@@ -333,14 +305,14 @@ TEST_F(Stubborn, RaisesKeepTheirDistance) {
     begin_charge();
     std::vector<double> limits;
     for (int second = 0; second < 60; ++second) {
-        if (const auto limit = last_limit(pass_time(1s, 20)); limit >= 0) limits.push_back(limit);
+        if (const auto limit = last_limit(live(1s, 20)); limit >= 0) limits.push_back(limit);
     }
     EXPECT_EQ(limits, (std::vector<double>{18, 30, 32}));
 }
 
 TEST_F(Stubborn, WhatAnOperatorClearsIsBookedAndSentAgainWithinASecond) {
     begin_charge();
-    pass_time(60s, 20);
+    live(60s, 20);
     send("MeterValues", R"({"connectorId":1,"meterValue":[]})");
     command(site, "CP1", "ClearChargingProfile", "{}", now, [](const CommandResult&) {});
     const auto sent = link->take();
@@ -358,10 +330,10 @@ TEST_F(Stubborn, WhatAnOperatorClearsIsBookedAndSentAgainWithinASecond) {
 
 TEST_F(Stubborn, ClearingAnothersProfileChangesNothing) {
     begin_charge();
-    pass_time(60s, 20);
+    live(60s, 20);
     command(site, "CP1", "ClearChargingProfile", R"({"id":77})", now, [](const CommandResult&) {});
     answer_all();
-    EXPECT_THAT(pass_time(1s, 20), IsEmpty());
+    EXPECT_THAT(live(1s, 20), IsEmpty());
 }
 
 TEST_F(LoadManagementTest, ARepeatedStartWaitsForTheJournalOnce) {
