@@ -60,23 +60,15 @@ std::optional<BadgeSaved> badge(const std::string& url, const std::string& id_ta
 void save_badge(const std::string& url, const BadgeSaved& badge) { save(url, badge); }
 
 bool add_badge(const std::string& url, const BadgeSaved& badge) {
-    Params params{badge.id_tag,     badge.label,       badge.holder, badge.status,
-                  badge.valid_from, badge.valid_until, badge.group};
-    if (badge.charge_points) {
-        ArrayLiteral array;
-        for (const auto& id : *badge.charge_points) array.add(id);
-        params.add(std::move(array));
-    } else {
-        params.add(std::optional<std::string>{});
-    }
-    params.add(badge.charge_mode);
-    params.add(badge.max_active_transactions);
-    return execute(url,
-                   "INSERT INTO badge (id_tag, label, holder, status, valid_from, valid_until, "
-                   "\"group\", charge_points, charge_mode, max_active_transactions) "
-                   "VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text[], $9, $10) "
-                   "ON CONFLICT (lower(id_tag)) DO NOTHING",
-                   params);
+    return in_transaction(url, [&](Transaction& transaction) {
+        // Nobody else adds the same one meanwhile.
+        transaction.exec("LOCK TABLE badge IN SHARE ROW EXCLUSIVE MODE");
+        if (!select_badges(transaction, badge.id_tag).empty()) return false;
+        Unit unit;
+        unit.records.emplace_back(badge);
+        write(transaction, {&unit, 1});
+        return true;
+    });
 }
 
 bool block_badge(const std::string& url, const std::string& id_tag) {

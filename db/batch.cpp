@@ -86,6 +86,18 @@ public:
         states_removed_.put({row.kind, row.key}, &row);
     }
     void operator()(const SecurityEventReceived& row) { batch_.security_events.push_back(&row); }
+    void operator()(const BadgeGroupSaved& row) { badge_groups_.put(to_lower(row.name), &row); }
+    void operator()(const BadgeGroupRemoved& row) {
+        const auto key = to_lower(row.name);
+        badge_groups_.drop(key);
+        badge_groups_removed_.put(key, &row);
+    }
+    void operator()(const TransactionCorrected& row) { corrections_.put(row.id, &row); }
+    void operator()(const AuditEntry& row) { batch_.audit.push_back(&row); }
+    void operator()(const BadgeErased& row) {
+        badges_.drop(to_lower(row.id_tag));
+        batch_.badges_erased.push_back(&row);
+    }
 
     Batch take() && {
         for (const auto* row : std::move(charge_points_removed_).take()) {
@@ -94,6 +106,11 @@ public:
         for (const auto* row : std::move(badges_removed_).take()) {
             batch_.badges_removed.push_back(row->id_tag);
         }
+        for (const auto* row : std::move(badge_groups_removed_).take()) {
+            batch_.badge_groups_removed.push_back(row->name);
+        }
+        batch_.badge_groups_saved = std::move(badge_groups_).take();
+        batch_.corrections = std::move(corrections_).take();
         batch_.charge_points_saved = std::move(charge_points_).take();
         batch_.boots = std::move(boots_).take();
         batch_.connectors = std::move(connectors_).take();
@@ -115,6 +132,9 @@ private:
     LastOf<std::int64_t, LimitAnswered> limit_answers_;
     LastOf<std::string, BadgeSaved> badges_;
     LastOf<std::string, BadgeRemoved> badges_removed_;
+    LastOf<std::string, BadgeGroupSaved> badge_groups_;
+    LastOf<std::string, BadgeGroupRemoved> badge_groups_removed_;
+    LastOf<TransactionKey, TransactionCorrected> corrections_;
     LastOf<std::pair<std::string_view, std::string_view>, StateSaved> states_;
     LastOf<std::pair<std::string_view, std::string_view>, StateRemoved> states_removed_;
 };
@@ -122,6 +142,7 @@ private:
 std::size_t extra_bytes(const std::string& text) { return text.size(); }
 std::size_t extra_bytes(const std::optional<std::string>& text) { return text ? text->size() : 0; }
 std::size_t extra_bytes(const RawJson& json) { return json.text.size(); }
+std::size_t extra_bytes(const std::optional<RawJson>& json) { return json ? json->text.size() : 0; }
 std::size_t extra_bytes(const std::optional<std::vector<std::string>>& texts) {
     std::size_t out = 0;
     if (texts) {
@@ -146,10 +167,13 @@ std::size_t strings_in(const Row& row) {
 }
 
 constexpr std::array<std::string_view, std::variant_size_v<Record>> kind_names{
-    "ChargePointSaved",   "ChargePointRemoved", "ChargePointBooted",    "ConnectorStatus",
-    "TransactionStarted", "TransactionStopped", "OrphanStop",           "MeterSample",
-    "LimitCommanded",     "LimitAnswered",      "BadgeSaved",           "BadgeRemoved",
-    "StateSaved",         "StateRemoved",       "SecurityEventReceived"};
+    "ChargePointSaved", "ChargePointRemoved", "ChargePointBooted",
+    "ConnectorStatus",  "TransactionStarted", "TransactionStopped",
+    "OrphanStop",       "MeterSample",        "LimitCommanded",
+    "LimitAnswered",    "BadgeSaved",         "BadgeRemoved",
+    "StateSaved",       "StateRemoved",       "SecurityEventReceived",
+    "BadgeGroupSaved",  "BadgeGroupRemoved",  "TransactionCorrected",
+    "AuditEntry",       "BadgeErased"};
 
 }  // namespace
 

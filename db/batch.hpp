@@ -40,11 +40,16 @@ struct Batch {
     std::vector<const MeterSample*> samples;
     std::vector<const LimitCommanded*> limits;
     std::vector<const LimitAnswered*> limit_answers;
-    std::vector<std::string_view> badges_removed;
+    std::vector<const BadgeErased*> badges_erased;  // after the transactions, before those saved
+    std::vector<std::string_view> badges_removed;   // before those saved
     std::vector<const BadgeSaved*> badges_saved;
     std::vector<const StateRemoved*> states_removed;  // before those saved
     std::vector<const StateSaved*> states_saved;
     std::vector<const SecurityEventReceived*> security_events;
+    std::vector<std::string_view> badge_groups_removed;  // before those saved
+    std::vector<const BadgeGroupSaved*> badge_groups_saved;
+    std::vector<const TransactionCorrected*> corrections;
+    std::vector<const AuditEntry*> audit;
 };
 
 Batch fold(std::span<const Unit> units);

@@ -99,7 +99,7 @@ private:
                 Connection connection{url_, call_timeout_, "busbar-listen"};
                 Subscription subscription{connection};
                 // Whatever changed before LISTEN took effect is in what is read now.
-                read_and_post(connection, {"badge", "charge_point", "api_token"});
+                read_and_post(connection, {"badge", "badge_group", "charge_point", "api_token"});
                 listening_ = true;
                 wait = reconnect_wait_first;
                 complained = false;
@@ -138,6 +138,9 @@ private:
         const auto sequence = select_journal_sequence(transaction);
         if (tables.contains("badge")) {
             post(&Callbacks::badges, select_badges(transaction), sequence);
+        }
+        if (tables.contains("badge_group")) {
+            post(&Callbacks::badge_groups, select_badge_groups(transaction), sequence);
         }
         if (tables.contains("charge_point")) {
             post(&Callbacks::charge_points, select_charge_points(transaction), sequence);

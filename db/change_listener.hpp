@@ -21,9 +21,11 @@ namespace busbar::db {
 class ChangeListener {
 public:
     // Run on the site loop. Each gets every row of its table; tokens without the revoked ones. All
-    // three run after the start and after each reconnection.
+    // of them run after the start and after each reconnection.
     struct Callbacks {
         std::function<void(std::vector<BadgeSaved>, std::uint64_t journal_sequence)> badges;
+        std::function<void(std::vector<BadgeGroupSaved>, std::uint64_t journal_sequence)>
+            badge_groups;
         std::function<void(std::vector<ChargePointSaved>, std::uint64_t journal_sequence)>
             charge_points;
         std::function<void(std::vector<Token>, std::uint64_t journal_sequence)> tokens;

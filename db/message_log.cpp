@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 #include <spdlog/spdlog.h>
 
 #include "db/message_store.hpp"
 #include "db/redaction.hpp"
+#include "db/worker.hpp"
 
 namespace busbar::db {
 namespace {
@@ -39,34 +36,23 @@ Timestamp wall_now() {
 
 class MessageLog::Impl {
 public:
-    explicit Impl(Options options) : options_{std::move(options)} {
-        thread_ = std::thread{[this] { run(); }};
-    }
-    ~Impl() {
-        {
-            const std::lock_guard lock{mutex_};
-            stopping_ = true;
-        }
-        changed_.notify_one();
-        thread_.join();
-    }
-    Impl(const Impl&) = delete;
-    Impl& operator=(const Impl&) = delete;
+    explicit Impl(Options options) : options_{std::move(options)} {}
 
     void add(MessageRow row) {
         cut(row.payload);
-        const std::lock_guard lock{mutex_};
-        waiting_bytes_ += static_cast<std::size_t>(stored_bytes(row));
-        waiting_.push_back(std::move(row));
-        while (waiting_.size() > options_.waiting_rows_max ||
-               waiting_bytes_ > options_.waiting_bytes_max) {
-            waiting_bytes_ -= static_cast<std::size_t>(stored_bytes(waiting_.front()));
-            waiting_.pop_front();
-            ++dropped_;
-            if (waiting_.empty()) return;
-        }
-        // The thread sleeps without rows, and while a batch gathers until it is full.
-        if (waiting_.size() == 1 || waiting_.size() == batch_rows_max) changed_.notify_one();
+        worker_.change([&](auto& waiting) {
+            waiting_bytes_ += static_cast<std::size_t>(stored_bytes(row));
+            waiting.push_back(std::move(row));
+            while (waiting.size() > options_.waiting_rows_max ||
+                   waiting_bytes_ > options_.waiting_bytes_max) {
+                waiting_bytes_ -= static_cast<std::size_t>(stored_bytes(waiting.front()));
+                waiting.pop_front();
+                ++dropped_;
+                if (waiting.empty()) return false;
+            }
+            // The thread sleeps without rows, and while a batch gathers until it is full.
+            return waiting.size() == 1 || waiting.size() == batch_rows_max;
+        });
     }
 
     std::uint64_t dropped() const { return dropped_; }
@@ -76,7 +62,7 @@ private:
     void run() {
         auto wait = options_.reconnect_wait;
         bool complained = false;
-        while (!stopping()) {
+        while (!worker_.stopping()) {
             try {
                 Connection connection{options_.url, options_.call_timeout, "busbar-messages"};
                 prepare_message_log(connection);
@@ -92,7 +78,7 @@ private:
                 if (!complained) spdlog::warn("message_log away detail=\"{}\"", one_line(error));
                 complained = true;
             }
-            pause(wait);
+            worker_.wait_until(Clock::now() + wait, [](const auto&) { return false; });
             wait = std::min(2 * wait, options_.reconnect_wait_max);
         }
     }
@@ -120,13 +106,14 @@ private:
 
     // Waits until there is something to do; false at the end.
     bool gather() {
-        std::unique_lock lock{mutex_};
         const bool retaining = measured_to_ < measured_until_ || Clock::now() >= retention_due_;
-        const auto has_rows = [&] { return stopping_ || !waiting_.empty() || !batch_.empty(); };
-        if (!retaining) changed_.wait_until(lock, retention_due_, has_rows);
-        const auto has_batch = [&] { return stopping_ || waiting_.size() >= batch_rows_max; };
-        changed_.wait_for(lock, options_.batch_wait, has_batch);
-        return !stopping_;
+        const auto has_rows = [&](const auto& waiting) {
+            return !waiting.empty() || !batch_.empty();
+        };
+        if (!retaining) worker_.wait_until(retention_due_, has_rows);
+        const auto has_batch = [](const auto& waiting) { return waiting.size() >= batch_rows_max; };
+        worker_.wait_until(Clock::now() + options_.batch_wait, has_batch);
+        return !worker_.stopping();
     }
 
     void write_waiting(Connection& connection) {
@@ -152,17 +139,17 @@ private:
     // The next rows to write, or those that an earlier attempt has left. False if there are none.
     bool take_batch() {
         if (!batch_.empty()) return true;
-        {
-            const std::lock_guard lock{mutex_};
+        worker_.change([&](auto& waiting) {
             std::size_t bytes = 0;
-            while (!waiting_.empty() && batch_.size() < batch_rows_max && bytes < batch_bytes_max) {
-                const auto size = static_cast<std::size_t>(stored_bytes(waiting_.front()));
+            while (!waiting.empty() && batch_.size() < batch_rows_max && bytes < batch_bytes_max) {
+                const auto size = static_cast<std::size_t>(stored_bytes(waiting.front()));
                 bytes += size;
                 waiting_bytes_ -= size;
-                batch_.push_back({++last_id_, std::move(waiting_.front())});
-                waiting_.pop_front();
+                batch_.push_back({++last_id_, std::move(waiting.front())});
+                waiting.pop_front();
             }
-        }
+            return false;
+        });
         for (auto& [id, row] : batch_) row.payload = redacted(row.action, std::move(row.payload));
         return !batch_.empty();
     }
@@ -193,22 +180,8 @@ private:
         measured_to_ = part.rows < measured_rows_max ? measured_until_ : part.last_id;
     }
 
-    bool stopping() {
-        const std::lock_guard lock{mutex_};
-        return stopping_;
-    }
-
-    void pause(std::chrono::milliseconds wait) {
-        std::unique_lock lock{mutex_};
-        changed_.wait_for(lock, wait, [&] { return stopping_; });
-    }
-
     const Options options_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<MessageRow> waiting_;  // the oldest first
-    std::size_t waiting_bytes_ = 0;
-    bool stopping_ = false;
+    std::size_t waiting_bytes_ = 0;  // of the queue; changed only with it
     std::atomic<std::uint64_t> dropped_{0};
     std::atomic<std::uint64_t> written_{0};
     // The thread's own.
@@ -218,7 +191,7 @@ private:
     std::int64_t measured_to_ = 0;
     std::int64_t stored_bytes_ = 0;
     Clock::time_point retention_due_{};
-    std::thread thread_;
+    Worker<MessageRow> worker_{[this] { run(); }};  // the oldest row first
 };
 
 MessageLog::MessageLog(Options options) : impl_{std::make_unique<Impl>(std::move(options))} {}

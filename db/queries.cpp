@@ -152,6 +152,7 @@ SiteSnapshot load_site(const std::string& url, const std::string& spill_path) {
         transaction.read_snapshot();
         SiteSnapshot site;
         site.badges = select_badges(transaction);
+        site.badge_groups = select_badge_groups(transaction);
         site.charge_points = select_charge_points(transaction);
         site.boots = select_boots(transaction);
         site.connectors = select_connectors(transaction);

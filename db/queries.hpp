@@ -41,6 +41,7 @@ struct KnownLimit {
 // All of the site's state that is kept, read in one snapshot.
 struct SiteSnapshot {
     std::vector<BadgeSaved> badges;
+    std::vector<BadgeGroupSaved> badge_groups;
     std::vector<ChargePointSaved> charge_points;
     std::vector<ChargePointBooted> boots;  // the last of each charge point
     std::vector<ConnectorStatus> connectors;

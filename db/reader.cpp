@@ -1,8 +1,4 @@
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <thread>
 
 #include <boost/asio/post.hpp>
 
@@ -10,6 +6,7 @@
 #include "db/migrate.hpp"
 #include "db/queries.hpp"
 #include "db/select.hpp"
+#include "db/worker.hpp"
 
 namespace busbar::db {
 namespace {
@@ -120,18 +117,8 @@ class Reader::Impl {
 public:
     Impl(std::string url, boost::asio::any_io_executor site_loop,
          std::chrono::milliseconds call_timeout)
-        : url_{std::move(url)}, call_timeout_{call_timeout}, site_loop_{std::move(site_loop)} {
-        thread_ = std::thread{[this] { run(); }};
-    }
-    ~Impl() {
-        *closed_ = true;
-        {
-            const std::lock_guard lock{mutex_};
-            stopping_ = true;
-        }
-        changed_.notify_one();
-        thread_.join();
-    }
+        : url_{std::move(url)}, call_timeout_{call_timeout}, site_loop_{std::move(site_loop)} {}
+    ~Impl() { *closed_ = true; }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
 
@@ -146,14 +133,12 @@ public:
         };
         Job job{.run = [read, answer](Transaction& transaction) { answer(read(transaction)); },
                 .fail = [answer](ReadError error) { answer(std::move(error)); }};
-        {
-            const std::lock_guard lock{mutex_};
-            if (jobs_.size() < waiting_max) {
-                jobs_.push_back(std::move(job));
-                changed_.notify_one();
-                return;
-            }
-        }
+        const bool is_queued = worker_.change([&](auto& jobs) {
+            if (jobs.size() == waiting_max) return false;
+            jobs.push_back(std::move(job));
+            return true;
+        });
+        if (is_queued) return;
         job.fail({ReadError::Kind::busy, "too many reads are waiting for the database"});
     }
 
@@ -164,16 +149,7 @@ private:
     };
 
     void run() {
-        std::unique_lock lock{mutex_};
-        for (;;) {
-            changed_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
-            if (stopping_) return;
-            const auto job = std::move(jobs_.front());
-            jobs_.pop_front();
-            lock.unlock();
-            execute(job);
-            lock.lock();
-        }
+        while (const auto job = worker_.take()) execute(*job);
     }
 
     void execute(const Job& job) {
@@ -208,12 +184,8 @@ private:
     const std::chrono::milliseconds call_timeout_;
     boost::asio::any_io_executor site_loop_;
     std::shared_ptr<bool> closed_ = std::make_shared<bool>(false);  // site loop only
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<Job> jobs_;
-    bool stopping_ = false;
-    std::unique_ptr<Connection> connection_;  // the thread's own
-    std::thread thread_;
+    std::unique_ptr<Connection> connection_;                        // the thread's own
+    Worker<Job> worker_{[this] { run(); }};
 };
 
 Reader::Reader(std::string url, boost::asio::any_io_executor site_loop,

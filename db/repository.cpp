@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include "base/codec.hpp"
+#include "db/badge_rows.hpp"
+#include "db/unnest.hpp"
 
 namespace busbar::db {
 namespace {
@@ -16,17 +18,24 @@ DELETE FROM charge_point c USING removed r WHERE c.id = r.id)";
 constexpr const char* save_charge_points = R"(
 INSERT INTO charge_point (id, state, label, location, password_hash, validation, assume_ocpp16,
                           max_milliamps, phase_map, security_profile, serial_number, quirks,
-                          password_hash_previous)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-                     $7::boolean[], $8::integer[], $9::text[], $10::integer[], $11::text[],
-                     $12::text[], $13::text[])
+                          password_hash_previous, groups, access, opening_hours)
+SELECT id, state, label, location, password_hash, validation, assume_ocpp16, max_milliamps,
+       phase_map, security_profile, serial_number, quirks, password_hash_previous, groups::text[],
+       coalesce(access, 'badge'), opening_hours
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[],
+            $8::integer[], $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[],
+            $14::text[], $15::text[], $16::text[])
+     AS row (id, state, label, location, password_hash, validation, assume_ocpp16, max_milliamps,
+             phase_map, security_profile, serial_number, quirks, password_hash_previous, groups,
+             access, opening_hours)
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, label = excluded.label, location = excluded.location,
     password_hash = excluded.password_hash, validation = excluded.validation,
     assume_ocpp16 = excluded.assume_ocpp16, max_milliamps = excluded.max_milliamps,
     phase_map = excluded.phase_map, security_profile = excluded.security_profile,
     serial_number = excluded.serial_number, quirks = excluded.quirks,
-    password_hash_previous = excluded.password_hash_previous)";
+    password_hash_previous = excluded.password_hash_previous, groups = excluded.groups,
+    access = excluded.access, opening_hours = excluded.opening_hours)";
 
 constexpr const char* save_boots = R"(
 INSERT INTO charge_point_boot (charge_point, vendor, model, serial_number, firmware_version, at)
@@ -50,24 +59,29 @@ ON CONFLICT (charge_point, connector_id) DO UPDATE SET
 constexpr const char* start_transactions = R"(
 INSERT INTO transaction (id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh,
                          started_at, received_at, "authorization",
-                         start_received)
+                         start_received, badge, badge_group, cost_centre, reconstructed)
 SELECT id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh, started_at,
        received_at, verdict,
-       CASE WHEN implausible_start THEN received_at ELSE '-infinity'::timestamptz END
+       CASE WHEN implausible_start THEN received_at ELSE '-infinity'::timestamptz END,
+       badge, badge_group, cost_centre, coalesce(reconstructed, false)
 FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::integer[], $5::text[], $6::integer[],
-            $7::timestamptz[], $8::timestamptz[], $9::text[], $10::boolean[])
+            $7::timestamptz[], $8::timestamptz[], $9::text[], $10::boolean[], $11::text[],
+            $12::text[], $13::text[], $14::boolean[])
      AS row (id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh, started_at,
-             received_at, verdict, implausible_start)
+             received_at, verdict, implausible_start, badge, badge_group, cost_centre,
+             reconstructed)
 ON CONFLICT (charge_point, connector_id, (left(lower(id_tag), 255)), started_at, meter_start_wh,
              start_received) DO NOTHING)";
 
 constexpr const char* stop_transactions = R"(
 UPDATE transaction t SET
     meter_stop_wh = s.meter_stop_wh, stopped_at = s.stopped_at, stop_received_at = s.received_at,
-    stop_reason = s.reason, stop_id_tag = s.id_tag, estimated = s.estimated
+    stop_reason = s.reason, stop_id_tag = s.id_tag, estimated = s.estimated,
+    energy_wh = s.energy_wh, energy_source = s.energy_source
 FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], $5::text[],
-            $6::text[], $7::boolean[])
-     AS s (id, meter_stop_wh, stopped_at, received_at, reason, id_tag, estimated)
+            $6::text[], $7::boolean[], $8::bigint[], $9::text[])
+     AS s (id, meter_stop_wh, stopped_at, received_at, reason, id_tag, estimated, energy_wh,
+           energy_source)
 WHERE t.id = s.id AND (t.stopped_at IS NULL OR (t.estimated AND NOT s.estimated)))";
 
 constexpr const char* unknown_transactions = R"(
@@ -101,26 +115,6 @@ UPDATE limit_command c SET answer = a.status, answered_at = a.at
 FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS a (sequence, status, at)
 WHERE c.sequence = a.sequence)";
 
-constexpr const char* remove_badges = R"(
-DELETE FROM badge WHERE lower(id_tag) = ANY (SELECT lower(x COLLATE "C")
-                                             FROM unnest($1::text[]) AS x))";
-
-constexpr const char* save_badges = R"(
-INSERT INTO badge (id_tag, label, holder, status, valid_from, valid_until, "group", charge_points,
-                   charge_mode, max_active_transactions)
-SELECT id_tag, label, holder, status, valid_from, valid_until, parent, charge_points::text[],
-       charge_mode, max_active_transactions
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
-            $7::text[], $8::text[], $9::text[], $10::integer[])
-     AS row (id_tag, label, holder, status, valid_from, valid_until, parent, charge_points,
-             charge_mode, max_active_transactions)
-ON CONFLICT (lower(id_tag)) DO UPDATE SET
-    id_tag = excluded.id_tag, label = excluded.label, holder = excluded.holder,
-    status = excluded.status, valid_from = excluded.valid_from,
-    valid_until = excluded.valid_until, "group" = excluded."group",
-    charge_points = excluded.charge_points, charge_mode = excluded.charge_mode,
-    max_active_transactions = excluded.max_active_transactions)";
-
 constexpr const char* remove_states = R"(
 DELETE FROM site_state s USING unnest($1::text[], $2::text[]) AS r (kind, key)
 WHERE s.kind = r.kind AND s.key = r.key)";
@@ -135,43 +129,14 @@ INSERT INTO security_event (charge_point, type, tech_info, at, received_at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[])
 ON CONFLICT (charge_point, (left(type, 255)), at, (md5(coalesce(tech_info, '')))) DO NOTHING)";
 
-// One array a column: each getter names the member (or makes the value) of one column.
-template <class Row, class... Column>
-Params columns(const std::vector<const Row*>& rows, const Column&... column) {
-    Params params;
-    const auto add = [&](const auto& value_of) {
-        ArrayLiteral array;
-        for (const auto* row : rows) array.add(std::invoke(value_of, *row));
-        params.add(std::move(array));
-    };
-    (add(column), ...);
-    return params;
-}
-
-template <class Row, class... Column>
-std::uint64_t run(Transaction& transaction, const char* statement,
-                  const std::vector<const Row*>& rows, const Column&... column) {
-    if (rows.empty()) return 0;
-    return transaction.exec_prepared(statement, columns(rows, column...)).affected_rows();
-}
-
-void run(Transaction& transaction, const char* statement,
-         const std::vector<std::string_view>& keys) {
-    if (keys.empty()) return;
-    ArrayLiteral array;
-    for (const auto key : keys) array.add(key);
-    Params params;
-    params.add(std::move(array));
-    transaction.exec_prepared(statement, params);
-}
-
 void write_charge_points(Transaction& transaction, const Batch& batch) {
     run(transaction, "remove_charge_points", batch.charge_points_removed);
     using Saved = ChargePointSaved;
     run(transaction, "save_charge_points", batch.charge_points_saved, &Saved::id, &Saved::state,
         &Saved::label, &Saved::location, &Saved::password_hash, &Saved::validation,
         &Saved::assume_ocpp16, &Saved::max_milliamps, &Saved::phase_map, &Saved::security_profile,
-        &Saved::serial_number, &Saved::quirks, &Saved::password_hash_previous);
+        &Saved::serial_number, &Saved::quirks, &Saved::password_hash_previous, &Saved::groups,
+        &Saved::access, &Saved::opening_hours);
     using Boot = ChargePointBooted;
     run(transaction, "save_boots", batch.boots, &Boot::id, &Boot::vendor, &Boot::model,
         &Boot::serial_number, &Boot::firmware_version, &Boot::at);
@@ -202,11 +167,13 @@ void write_transactions(Transaction& transaction, const Batch& batch, std::uint6
     using Start = TransactionStarted;
     run(transaction, "start_transactions", batch.starts, &Start::id, &Start::transaction_id,
         &Start::charge_point, &Start::connector_id, &Start::id_tag, &Start::meter_start_wh,
-        &Start::started_at, &Start::received_at, &Start::authorization, &Start::implausible_start);
+        &Start::started_at, &Start::received_at, &Start::authorization, &Start::implausible_start,
+        &Start::badge, &Start::badge_group, &Start::cost_centre, &Start::reconstructed);
     using Stop = TransactionStopped;
     const auto stopped =
         run(transaction, "stop_transactions", batch.stops, &Stop::id, &Stop::meter_stop_wh,
-            &Stop::stopped_at, &Stop::received_at, &Stop::reason, &Stop::id_tag, &Stop::estimated);
+            &Stop::stopped_at, &Stop::received_at, &Stop::reason, &Stop::id_tag, &Stop::estimated,
+            &Stop::energy_wh, &Stop::energy_source);
     if (stopped < batch.stops.size()) quarantine_unknown(transaction, batch.stops, sequence);
     using Orphan = OrphanStop;
     run(transaction, "save_orphan_stops", batch.orphan_stops, &Orphan::charge_point,
@@ -239,14 +206,6 @@ void write_limits(Transaction& transaction, const Batch& batch) {
         &Answer::at);
 }
 
-void write_badges(Transaction& transaction, const Batch& batch) {
-    run(transaction, "remove_badges", batch.badges_removed);
-    using Badge = BadgeSaved;
-    run(transaction, "save_badges", batch.badges_saved, &Badge::id_tag, &Badge::label,
-        &Badge::holder, &Badge::status, &Badge::valid_from, &Badge::valid_until, &Badge::group,
-        &Badge::charge_points, &Badge::charge_mode, &Badge::max_active_transactions);
-}
-
 void write_states(Transaction& transaction, const Batch& batch) {
     run(transaction, "remove_states", batch.states_removed, &StateRemoved::kind,
         &StateRemoved::key);
@@ -271,11 +230,10 @@ void prepare_writes(Connection& connection) {
     connection.prepare("save_samples", save_samples);
     connection.prepare("save_limits", save_limits);
     connection.prepare("answer_limits", answer_limits);
-    connection.prepare("remove_badges", remove_badges);
-    connection.prepare("save_badges", save_badges);
     connection.prepare("remove_states", remove_states);
     connection.prepare("save_states", save_states);
     connection.prepare("save_security_events", save_security_events);
+    prepare_badge_writes(connection);
     connection.prepare("move_position",
                        "UPDATE journal_position SET sequence = $2, transaction_id_max = "
                        "greatest(transaction_id_max, $3) WHERE sequence = $1");

@@ -42,11 +42,14 @@ struct ChargePointSaved {
     std::optional<std::string> serial_number;  // as the operator knows it
     std::optional<std::string> quirks;         // JSON: what differs from its model
     std::optional<std::string> password_hash_previous;  // valid until the new one was used
+    std::optional<std::vector<std::string>> groups{};   // that badges can be restricted to
+    std::optional<std::string> access{};  // "badge" or "free": no badge needed; absent: "badge"
+    std::optional<std::string> opening_hours{};  // "Mo-Fr 07:00-19:00" in the site's time; always
 };
 BOOST_DESCRIBE_STRUCT(ChargePointSaved, (),
                       (id, state, label, location, password_hash, validation, assume_ocpp16,
                        max_milliamps, phase_map, security_profile, serial_number, quirks,
-                       password_hash_previous))
+                       password_hash_previous, groups, access, opening_hours))
 
 // Its transactions stay.
 struct ChargePointRemoved {
@@ -94,10 +97,16 @@ struct TransactionStarted {
     Timestamp received_at;
     std::string authorization;       // the AuthorizationStatus that was answered
     bool implausible_start = false;  // ruling R7: the time of receipt joins the unique key
+    // Whose it was, as it was known at the start.
+    std::optional<std::string> badge{};  // that id_tag was read for
+    std::optional<std::string> badge_group{};
+    std::optional<std::string> cost_centre{};
+    std::optional<bool> reconstructed{};  // only its stop arrived
 };
 BOOST_DESCRIBE_STRUCT(TransactionStarted, (),
                       (id, transaction_id, charge_point, connector_id, id_tag, meter_start_wh,
-                       started_at, received_at, authorization, implausible_start))
+                       started_at, received_at, authorization, implausible_start, badge,
+                       badge_group, cost_centre, reconstructed))
 
 // The end of a transaction: one a transaction, except that a real stop replaces an estimated one.
 struct TransactionStopped {
@@ -107,10 +116,13 @@ struct TransactionStopped {
     Timestamp received_at;
     std::string reason;
     std::optional<std::string> id_tag;
-    bool estimated = false;  // closed by us with the last register we know
+    bool estimated = false;                      // closed by us with the last register we know
+    std::optional<std::int64_t> energy_wh{};     // with its source, or neither
+    std::optional<std::string> energy_source{};  // see site/transaction_energy.hpp
 };
 BOOST_DESCRIBE_STRUCT(TransactionStopped, (),
-                      (id, meter_stop_wh, stopped_at, received_at, reason, id_tag, estimated))
+                      (id, meter_stop_wh, stopped_at, received_at, reason, id_tag, estimated,
+                       energy_wh, energy_source))
 
 // A StopTransaction that fits no transaction of its charger: kept for a person to look at.
 // (charge point, transaction_id, stopped_at, meter_stop_wh) is unique: repeats write nothing.
@@ -183,12 +195,22 @@ struct BadgeSaved {
     std::optional<Timestamp> valid_until;
     std::optional<std::string> group;                       // sent as parentIdTag
     std::optional<std::vector<std::string>> charge_points;  // absent: all of them
-    std::optional<std::string> charge_mode;
+    std::optional<std::string> charge_mode;                 // "fast", "fair", "solar" or "off_peak"
     std::int32_t max_active_transactions = 1;
+    std::optional<std::string> printed_number{};  // on the card
+    std::optional<std::string> email{};
+    std::optional<std::string> cost_centre{};
+    std::optional<std::vector<std::string>> charge_point_groups{};  // besides charge_points
+    std::optional<std::string> schedule{};  // "Mo-Fr 07:00-19:00" in the site's time; always
+    std::optional<std::int64_t> monthly_energy_quota_wh{};
+    std::optional<std::int32_t> priority_class{};  // 0 to 9 (load-management.md chapter 5)
+    std::optional<std::string> note{};
 };
 BOOST_DESCRIBE_STRUCT(BadgeSaved, (),
                       (id_tag, label, holder, status, valid_from, valid_until, group, charge_points,
-                       charge_mode, max_active_transactions))
+                       charge_mode, max_active_transactions, printed_number, email, cost_centre,
+                       charge_point_groups, schedule, monthly_energy_quota_wh, priority_class,
+                       note))
 
 struct BadgeRemoved {
     std::string id_tag;
@@ -222,10 +244,69 @@ struct SecurityEventReceived {
 };
 BOOST_DESCRIBE_STRUCT(SecurityEventReceived, (), (charge_point, type, tech_info, at, received_at))
 
+// What is set for all badges of a group. Replaces the row with the same name, whatever its case.
+struct BadgeGroupSaved {
+    std::string name;
+    std::optional<std::string> label;
+    std::optional<std::string> cost_centre;               // of badges that have none of their own
+    std::optional<std::int32_t> max_active_transactions;  // of all its badges together
+    std::optional<std::string> note;
+};
+BOOST_DESCRIBE_STRUCT(BadgeGroupSaved, (),
+                      (name, label, cost_centre, max_active_transactions, note))
+
+// Its badges stay in the group.
+struct BadgeGroupRemoved {
+    std::string name;
+};
+BOOST_DESCRIBE_STRUCT(BadgeGroupRemoved, (), (name))
+
+// What an operator says instead of the charger; absent: as the charger said. Replaces the
+// correction of the same transaction, and is never replaced by what a charger sends later.
+struct TransactionCorrected {
+    TransactionKey id = 0;
+    std::optional<std::string> badge;
+    std::optional<std::int32_t> meter_start_wh;
+    std::optional<std::int32_t> meter_stop_wh;
+    std::optional<Timestamp> started_at;
+    std::optional<Timestamp> stopped_at;
+    std::optional<std::int64_t> energy_wh;
+    std::optional<std::string> note;
+    Timestamp at;
+    std::string by;
+};
+BOOST_DESCRIBE_STRUCT(TransactionCorrected, (),
+                      (id, badge, meter_start_wh, meter_stop_wh, started_at, stopped_at, energy_wh,
+                       note, at, by))
+
+// A change that a person or a program made. (at, actor, action, object) is unique. `before` and
+// `after` hold no secrets, and of people nothing but that it was there.
+struct AuditEntry {
+    Timestamp at;
+    std::string actor;        // the token's or user's name, or "command line"
+    std::string action;       // "create", "update", "delete", "import", "correct" ...
+    std::string object_kind;  // "badge", "group", "transaction", "charge-point" ...
+    std::string object_id;
+    std::optional<RawJson> before;
+    std::optional<RawJson> after;
+    std::optional<std::string> note;
+};
+BOOST_DESCRIBE_STRUCT(AuditEntry, (),
+                      (at, actor, action, object_kind, object_id, before, after, note))
+
+// The badge and what it did stay apart from now on: its row goes, and its transactions carry the
+// pseudonym.
+struct BadgeErased {
+    std::string id_tag;
+    std::string pseudonym;
+};
+BOOST_DESCRIBE_STRUCT(BadgeErased, (), (id_tag, pseudonym))
+
 // The order is part of the spill's format: add kinds at the end.
 using Record = std::variant<ChargePointSaved, ChargePointRemoved, ChargePointBooted,
                             ConnectorStatus, TransactionStarted, TransactionStopped, OrphanStop,
                             MeterSample, LimitCommanded, LimitAnswered, BadgeSaved, BadgeRemoved,
-                            StateSaved, StateRemoved, SecurityEventReceived>;
+                            StateSaved, StateRemoved, SecurityEventReceived, BadgeGroupSaved,
+                            BadgeGroupRemoved, TransactionCorrected, AuditEntry, BadgeErased>;
 
 }  // namespace busbar::db

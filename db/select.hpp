@@ -13,6 +13,7 @@ namespace busbar::db {
 
 std::vector<BadgeSaved> select_badges(Transaction& transaction,
                                       const std::optional<std::string>& id_tag = std::nullopt);
+std::vector<BadgeGroupSaved> select_badge_groups(Transaction& transaction);
 std::vector<ChargePointSaved> select_charge_points(Transaction& transaction);
 // By id; with the revoked ones if asked for.
 std::vector<Token> select_tokens(Transaction& transaction, bool revoked);
