@@ -1,5 +1,7 @@
 #include "api/api.hpp"
 
+#include "api/audit.hpp"
+#include "api/events.hpp"
 #include "api/handlers.hpp"
 #include "api/router.hpp"
 
@@ -24,13 +26,21 @@ net::HttpResponse forbidden(const Route& route) {
 
 }  // namespace
 
-// Who asks: a role (none on the open paths), or why nobody we know.
+// Who asks (nobody on the open paths), or why nobody we know.
 struct Api::Caller {
-    std::optional<Role> role{};
+    std::optional<Identity> identity{};
     std::optional<Problem> refusal{};
+
+    bool may(Access access) const {
+        return access == Access::everyone || (identity && permits(identity->role, access));
+    }
 };
 
-Api::Api(Dependencies dependencies) : dependencies_(std::move(dependencies)) {}
+Api::Api(Dependencies dependencies) : dependencies_(std::move(dependencies)) {
+    dependencies_.site.on_badge_tap = [&events = dependencies_.events](const site::BadgeTap& tap) {
+        events.publish("badge-tap", Access::operate, tap.at, to_json(tap, TimeStyle::milliseconds));
+    };
+}
 
 void Api::set_tokens(std::vector<db::Token> tokens) { tokens_.replace(std::move(tokens)); }
 
@@ -42,7 +52,7 @@ Api::Caller Api::authenticate(const net::HttpRequest& request) {
                     "one.",
                     "Bearer realm=\"busbar\"")};
     }
-    if (const auto role = tokens_.role_of(*secret)) return {.role = role};
+    if (const auto* identity = tokens_.find(*secret)) return {.identity = *identity};
     if (const auto wait = failures_.count(request.peer_address, dependencies_.now().mono)) {
         return {.refusal = Problem{
                     .status = 429,
@@ -60,7 +70,7 @@ std::optional<net::BodyPlan> Api::judge_body(const net::HttpRequest& head) {
     const auto caller = authenticate(head);
     if (caller.refusal) {
         plan.refusal = to_response(*caller.refusal);
-    } else if (!caller.role || !permits(*caller.role, found.route->access)) {
+    } else if (!caller.may(found.route->access)) {
         plan.refusal = forbidden(*found.route);
     } else {
         auto violations = check_query(*found.route, head);
@@ -84,15 +94,16 @@ void Api::handle(net::HttpRequest request, std::function<void(net::HttpResponse)
                                     .headers = {{"Allow", found.allowed_methods}}}));
     }
     const Route& route = *found.route;
-    if (route.access != Access::everyone && !(caller.role && permits(*caller.role, route.access))) {
-        return respond(forbidden(route));
-    }
+    if (!caller.may(route.access)) return respond(forbidden(route));
     auto violations = check_query(route, request);
     if (!violations.empty() && route.parameters.empty()) {
         return respond(invalid(std::move(violations)));
     }
     route.handle(Call{dependencies_, std::move(request), std::move(found.names),
-                      std::move(violations), std::move(respond)});
+                      std::move(violations), std::move(respond),
+                      caller.identity ? caller.identity->name : std::string{},
+                      caller.identity ? caller.identity->role : Role::viewer});
+    dependencies_.audit.flush();
 }
 
 }  // namespace busbar::api

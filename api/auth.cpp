@@ -17,6 +17,7 @@ std::optional<Role> role_from_name(std::string_view name) {
 
 bool permits(Role role, Access access) {
     if (role == Role::admin || access == Access::everyone || access == Access::read) return true;
+    if (access == Access::staff) return role != Role::viewer;
     return role == (access == Access::install ? Role::installer : Role::site_operator);
 }
 
@@ -26,6 +27,8 @@ std::string_view roles_with(Access access) {
             return "everyone";
         case Access::read:
             return "viewer, operator, installer or admin";
+        case Access::staff:
+            return "operator, installer or admin";
         case Access::install:
             return "installer or admin";
         case Access::operate:
@@ -47,17 +50,18 @@ void Tokens::replace(std::vector<db::Token> tokens) {
     known_.clear();
     for (auto& token : tokens) {
         const auto role = role_from_name(token.role);
-        if (role && !token.revoked_at) known_.push_back({std::move(token.secret_hash), *role});
+        if (!role || token.revoked_at) continue;
+        known_.push_back({std::move(token.secret_hash), {std::move(token.name), *role}});
     }
 }
 
-std::optional<Role> Tokens::role_of(std::string_view secret) const {
+const Identity* Tokens::find(std::string_view secret) const {
     const auto hash = token_hash(secret);
-    std::optional<Role> role;
+    const Identity* found = nullptr;
     for (const auto& known : known_) {
-        if (equal_in_constant_time(known.secret_hash, hash)) role = known.role;
+        if (equal_in_constant_time(known.secret_hash, hash)) found = &known.identity;
     }
-    return role;
+    return found;
 }
 
 std::optional<std::chrono::seconds> FailureLimit::count(std::string_view peer_address,

@@ -23,6 +23,7 @@ std::optional<Role> role_from_name(std::string_view name);
 enum class Access {
     everyone,  // no log-in
     read,      // any role
+    staff,     // any but viewers
     install,   // site, meters, chargers
     operate    // badges, transactions, charger commands
 };
@@ -35,18 +36,24 @@ std::string_view roles_with(Access access);
 // The secret of "Bearer SECRET", or nothing: another scheme, no secret.
 std::optional<std::string_view> bearer_secret(std::string_view authorization);
 
+// Who shows a token.
+struct Identity {
+    std::string name;  // the token's
+    Role role{};
+};
+
 class Tokens {
 public:
     // Revoked tokens, and those with a role nobody knows, open nothing.
     void replace(std::vector<db::Token> tokens);
 
-    // The role that this secret stands for. Takes the same time whether and where it is found.
-    std::optional<Role> role_of(std::string_view secret) const;
+    // Whom this secret stands for; null: nobody. Takes the same time whether and where it is found.
+    const Identity* find(std::string_view secret) const;
 
 private:
     struct Known {
         std::string secret_hash;
-        Role role;
+        Identity identity;
     };
     std::vector<Known> known_;
 };

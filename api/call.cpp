@@ -67,6 +67,13 @@ void respond_when_durable(const Call& call, db::Journal::Ticket ticket,
     call.on.after_change();
 }
 
+net::HttpResponse unreadable(const db::ReadError& error) {
+    if (error.kind == db::ReadError::Kind::busy) {
+        return unavailable("Too many requests are waiting for the database: try again.");
+    }
+    return unavailable("The database cannot be read at the moment: " + error.detail + ".");
+}
+
 bool refused_as_full(const Call& call) {
     if (!call.site().journal.full()) return false;
     call.respond(unavailable("Nothing can be stored at the moment: see /readyz."));

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/auth.hpp"
 #include "api/dependencies.hpp"
 #include "api/problem.hpp"
 #include "base/codec.hpp"
@@ -22,6 +23,8 @@ struct Call {
     std::vector<std::string> names{};           // what stands for the {...} of the path
     std::vector<Violation> query_violations{};  // unknown, repeated or unreadable parameters
     std::function<void(net::HttpResponse)> respond{};
+    std::string actor{};       // who asks, for the audit log
+    Role role = Role::viewer;  // of who asks
 
     site::Site& site() const { return on.site; }
     Now now() const { return on.now(); }
@@ -54,6 +57,9 @@ net::HttpResponse page_response(const std::vector<T>& items,
 
 // Answers once the unit is durable, and lets the shell look at what has changed.
 void respond_when_durable(const Call& call, db::Journal::Ticket ticket, net::HttpResponse response);
+
+// 503: what the database would have answered cannot be had now.
+net::HttpResponse unreadable(const db::ReadError& error);
 
 // True if nothing more can be stored: the call has been answered with 503 then.
 bool refused_as_full(const Call& call);

@@ -1,12 +1,17 @@
 // /api/v1/charge-points: what is known of each charger, and its settings.
 #include "site/charge_points.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include <boost/describe/class.hpp>
 
+#include "api/audit.hpp"
+#include "api/etag.hpp"
 #include "api/handlers.hpp"
 #include "api/measurements.hpp"
+#include "api/settings_view.hpp"
+#include "site/badge_fields.hpp"
 #include "site/connections.hpp"
 
 namespace busbar::api {
@@ -14,6 +19,7 @@ namespace {
 
 constexpr std::size_t password_size_max = 128;
 constexpr std::size_t text_size_max = 200;
+constexpr std::size_t groups_max = 100;
 constexpr double amps_min = 6;
 constexpr double amps_max = 1000;
 
@@ -80,11 +86,17 @@ struct ChargePointView {
     double maxAmps = 0;
     std::string phaseMap;
     bool assumeOcpp16 = false;
+    Nullable<std::vector<std::string>> groups;
+    std::string access;
+    Nullable<std::string> openingHours;
     bool hasPassword = false;
     bool connected = false;
+    bool away = false;  // without a connection for longer than its quirks allow
     Nullable<std::string> peerAddress;
     Nullable<Timestamp> connectedAt;
     Nullable<Timestamp> lastSeenAt;
+    Nullable<std::int64_t> clockOffsetSeconds;  // its clock is ahead by this; null: not known yet
+    std::int64_t clockCorrectionSeconds = 0;    // taken off the times it sends
     ConnectionsView connections;
     Nullable<std::string> vendor;
     Nullable<std::string> model;
@@ -96,9 +108,10 @@ struct ChargePointView {
 };
 BOOST_DESCRIBE_STRUCT(ChargePointView, (),
                       (id, state, label, location, validation, maxAmps, phaseMap, assumeOcpp16,
-                       hasPassword, connected, peerAddress, connectedAt, lastSeenAt, connections,
-                       vendor, model, serialNumber, firmwareVersion, overall, connectors,
-                       deviations))
+                       groups, access, openingHours, hasPassword, connected, away, peerAddress,
+                       connectedAt, lastSeenAt, clockOffsetSeconds, clockCorrectionSeconds,
+                       connections, vendor, model, serialNumber, firmwareVersion, overall,
+                       connectors, deviations))
 
 // The body of POST, which needs an id, and of PATCH, which must not have one.
 struct ChargePointEdit {
@@ -111,10 +124,13 @@ struct ChargePointEdit {
     Patch<double> maxAmps;
     Patch<std::string> phaseMap;
     Patch<bool> assumeOcpp16;
+    Patch<std::vector<std::string>> groups;
+    Patch<std::string> access;
+    Patch<std::string> openingHours;
 };
 BOOST_DESCRIBE_STRUCT(ChargePointEdit, (),
                       (id, state, label, location, password, validation, maxAmps, phaseMap,
-                       assumeOcpp16))
+                       assumeOcpp16, groups, access, openingHours))
 
 // Acknowledged limits, by EVSE.
 using Limits = std::map<std::string, Amps, std::less<>>;
@@ -168,6 +184,7 @@ ConnectionsView connections_view(const site::ChargePoint& charger, Timestamp now
 
 void describe_state(ChargePointView& view, const site::ChargePoint& charger, const Limits& limits) {
     view.connected = charger.link != nullptr;
+    view.away = charger.is_away;
     if (view.connected) view.peerAddress = std::optional{charger.peer_address};
     view.connectedAt = charger.connected_at;
     view.lastSeenAt = charger.last_seen_at;
@@ -191,7 +208,8 @@ void describe_state(ChargePointView& view, const site::ChargePoint& charger, con
     }
 }
 
-ChargePointView view_of(const site::ChargePoint& charger, const Limits& limits, Timestamp now) {
+ChargePointView view_of(const Call& call, const site::ChargePoint& charger, const Limits& limits) {
+    const auto now = call.now().wall;
     const auto& settings = charger.settings;
     ChargePointView view;
     view.id = settings.id;
@@ -202,10 +220,36 @@ ChargePointView view_of(const site::ChargePoint& charger, const Limits& limits, 
     view.maxAmps = Amps::from_milliamps(settings.max_milliamps).to_double();
     view.phaseMap = settings.phase_map;
     view.assumeOcpp16 = settings.assume_ocpp16;
+    view.groups = settings.groups;
+    view.access = settings.access.value_or("badge");
+    view.openingHours = settings.opening_hours;
     view.hasPassword = settings.password_hash.has_value();
+    const auto offset =
+        charger.clock.measured() ? charger.clock.measured() : charger.clock.offset();
+    if (offset) view.clockOffsetSeconds = std::optional{std::int64_t{offset->count()}};
+    view.clockCorrectionSeconds = site::time_correction(call.site(), charger, now).count();
     view.connections = connections_view(charger, now);
     describe_state(view, charger, limits);
     return view;
+}
+
+// What is wrong with who may charge there and when.
+void check_rights(const db::ChargePointSaved& settings, std::vector<Violation>& found) {
+    const auto& groups = settings.groups;
+    if (groups && groups->size() > groups_max) {
+        found.push_back({Defect::bad_value, "/groups", "more than 100 groups"});
+    }
+    for (std::size_t i = 0; groups && i < std::min(groups->size(), groups_max); ++i) {
+        auto pointer = "/groups/" + std::to_string(i);
+        if ((*groups)[i].empty()) {
+            found.push_back({Defect::bad_value, pointer, "must not be empty"});
+        }
+        site::check_text(found, std::move(pointer), (*groups)[i], site::badge_text_size_max);
+    }
+    if (settings.access && *settings.access != "badge" && *settings.access != "free") {
+        found.push_back({Defect::bad_value, "/access", "must be badge or free"});
+    }
+    site::check_hours(found, "/openingHours", settings.opening_hours);
 }
 
 // The settings as the edit leaves them; the password apart. Everything wrong is added.
@@ -218,6 +262,11 @@ db::ChargePointSaved edited(db::ChargePointSaved settings, const ChargePointEdit
     assign_value(settings.validation, edit.validation, "/validation", found);
     assign_value(settings.phase_map, edit.phaseMap, "/phaseMap", found);
     assign_value(settings.assume_ocpp16, edit.assumeOcpp16, "/assumeOcpp16", found);
+    assign_nullable(settings.groups, edit.groups);
+    std::string access = settings.access.value_or("badge");
+    assign_value(access, edit.access, "/access", found);
+    settings.access = std::move(access);
+    assign_nullable(settings.opening_hours, edit.openingHours);
     double amps = Amps::from_milliamps(settings.max_milliamps).to_double();
     assign_value(amps, edit.maxAmps, "/maxAmps", found);
     if (amps >= amps_min && amps <= amps_max)
@@ -231,6 +280,7 @@ db::ChargePointSaved edited(db::ChargePointSaved settings, const ChargePointEdit
         found.push_back(
             {Defect::bad_value, "/password", "must not be empty: null removes the password"});
     }
+    check_rights(settings, found);
     add(violations, std::move(found));
     add(violations, site::check(settings));
     return settings;
@@ -263,13 +313,26 @@ void with_password(const Call& call, const ChargePointEdit& edit,
 void save(const Call& call, db::ChargePointSaved settings, int status) {
     if (refused_as_full(call)) return;
     const std::string id = settings.id;
+    const auto version = settings_json(settings);
+    Change change{status == 201 ? "create" : "update", "charge-point", id};
+    if (const auto* before = call.site().find(id)) change.before = settings_json(before->settings);
+    change.after = version;
+    audit(call, std::move(change));
     const auto ticket = site::save(call.site(), std::move(settings), call.now());
-    auto response = json_response(
-        status, view_of(*call.site().find(id), acknowledged_limits(call), call.now().wall));
+    auto response = tagged(
+        json_response(status, view_of(call, *call.site().find(id), acknowledged_limits(call))),
+        version);
     if (status == 201) {
         response.headers.emplace_back("Location", "/api/v1/charge-points/" + path_segment(id));
     }
     respond_when_durable(call, ticket, std::move(response));
+}
+
+// True after answering that somebody else was faster, see api/etag.
+bool refused_as_stale(const Call& call, const site::ChargePoint& charger) {
+    const auto view = view_of(call, charger, acknowledged_limits(call));
+    return refused_as_stale(call, settings_json(charger.settings),
+                            to_json(view, TimeStyle::milliseconds));
 }
 
 net::HttpResponse exists_already() {
@@ -289,7 +352,7 @@ void list_charge_points(const Call& call) {
     std::vector<ChargePointView> items;
     auto it = cursor ? all.upper_bound(*cursor) : all.begin();
     for (; it != all.end() && items.size() < limit; ++it) {
-        items.push_back(view_of(it->second, limits, call.now().wall));
+        items.push_back(view_of(call, it->second, limits));
     }
     std::optional<std::string> next;
     if (it != all.end()) next = items.back().id;
@@ -299,7 +362,8 @@ void list_charge_points(const Call& call) {
 void show_charge_point(const Call& call) {
     const auto* charger = call.site().find(call.names[0]);
     if (!charger) return call.respond(not_found("charge point"));
-    call.respond(json_response(200, view_of(*charger, acknowledged_limits(call), call.now().wall)));
+    call.respond(tagged(json_response(200, view_of(call, *charger, acknowledged_limits(call))),
+                        settings_json(charger->settings)));
 }
 
 void register_charge_point(const Call& call) {
@@ -334,10 +398,11 @@ void edit_charge_point(const Call& call) {
     }
     edited(charger->settings, edit, body->violations);
     if (!body->violations.empty()) return call.respond(invalid(std::move(body->violations)));
-    if (refused_as_full(call)) return;
+    if (refused_as_stale(call, *charger) || refused_as_full(call)) return;
     with_password(call, edit, [call, edit](const auto& set_password) {
         const auto* present = call.site().find(call.names[0]);
         if (!present) return call.respond(not_found("charge point"));
+        if (refused_as_stale(call, *present)) return;
         std::vector<Violation> none;
         auto wanted = edited(present->settings, edit, none);
         set_password(wanted);
@@ -348,12 +413,17 @@ void edit_charge_point(const Call& call) {
 void remove_charge_point(const Call& call) {
     const auto* charger = call.site().find(call.names[0]);
     if (!charger) return call.respond(not_found("charge point"));
+    if (refused_as_stale(call, *charger)) return;
     if (const auto obstacle = site::obstacle_to_removal(*charger)) {
         return call.respond(to_response(
             {.status = 409,
              .detail = "The charge point cannot be removed: " + std::string{*obstacle} + "."}));
     }
     if (refused_as_full(call)) return;
+    audit(call, {.action = "delete",
+                 .object_kind = "charge-point",
+                 .object_id = call.names[0],
+                 .before = settings_json(charger->settings)});
     const auto ticket = site::remove_charge_point(call.site(), call.names[0]);
     respond_when_durable(call, ticket, no_content());
 }

@@ -1,6 +1,10 @@
 // /api/v1/charge-points/{id}/commands/{Action}: an OCPP request for a charger.
 #include "site/commands.hpp"
 
+#include <algorithm>
+#include <iterator>
+
+#include "api/audit.hpp"
 #include "api/handlers.hpp"
 
 namespace busbar::api {
@@ -9,6 +13,31 @@ namespace {
 std::string operation_path(std::string_view charge_point, std::int64_t number) {
     return "/api/v1/charge-points/" + path_segment(charge_point) + "/operations/" +
            std::to_string(number);
+}
+
+// The payload for the audit log; nothing where secrets can be in it.
+std::optional<std::string> harmless_payload(std::string_view action, std::string_view payload) {
+    constexpr std::string_view harmless[] = {"CancelReservation",
+                                             "ChangeAvailability",
+                                             "ClearCache",
+                                             "ClearChargingProfile",
+                                             "ExtendedTriggerMessage",
+                                             "GetCompositeSchedule",
+                                             "GetConfiguration",
+                                             "RemoteStartTransaction",
+                                             "RemoteStopTransaction",
+                                             "ReserveNow",
+                                             "Reset",
+                                             "SetChargingProfile",
+                                             "TriggerMessage",
+                                             "UnlockConnector"};
+    constexpr std::size_t size_max = 16'384;
+    const bool is_harmless =
+        std::find(std::begin(harmless), std::end(harmless), action) != std::end(harmless);
+    if (!is_harmless || payload.size() > size_max) return std::nullopt;
+    DecodeReport report;
+    const auto json = decode_text<RawJson>(payload, {}, report);
+    return json ? std::optional{json->text} : std::nullopt;
 }
 
 }  // namespace
@@ -34,6 +63,9 @@ net::HttpResponse response_to(const site::CommandFailure& failure) {
                                 .detail = "The charge point answered with an error.",
                                 .error_code = failure.error_code,
                                 .error_description = failure.detail});
+        case Kind::busy:
+            return to_response(
+                {.status = 504, .detail = "The command was not sent: " + failure.detail + "."});
         case Kind::timeout:
             return to_response(
                 {.status = 504, .detail = "The charge point did not answer in time."});
@@ -48,6 +80,13 @@ net::HttpResponse response_to(const site::CommandFailure& failure) {
 
 void send_command(const Call& call, std::string_view charge_point, std::string_view action,
                   std::string_view payload) {
+    if (call.site().find(charge_point)) {
+        audit(call, {.action = "command",
+                     .object_kind = "charge-point",
+                     .object_id = std::string{charge_point},
+                     .after = harmless_payload(action, payload),
+                     .note = std::string{action}});
+    }
     site::command(
         call.site(), charge_point, action, payload, call.now(),
         [respond = call.respond, id = std::string{charge_point}](site::CommandResult result) {

@@ -2,6 +2,7 @@
 // are wanted.
 #include <boost/describe/class.hpp>
 
+#include "api/audit.hpp"
 #include "api/handlers.hpp"
 #include "base/secret_names.hpp"
 #include "site/charger_keys.hpp"
@@ -87,6 +88,13 @@ void set_password(const Call& call, const std::string& value) {
     send_command(call, call.names[0], site::v16::ChangeConfiguration::action, to_json(request));
 }
 
+// What the audit log says of a wished value.
+std::optional<std::string> audit_json(const std::string& key,
+                                      const std::optional<std::string>& value) {
+    if (!value) return std::nullopt;
+    return to_json(ValueEdit{names_a_secret(key) ? std::string{hidden_secret} : *value});
+}
+
 std::vector<Violation> check(const std::string& key, const std::string& value) {
     std::vector<Violation> found;
     check_text(found, "/key", key, key_size_max);
@@ -136,6 +144,14 @@ void set_configuration_key(const Call& call) {
             {.status = 409, .detail = "Too many keys are set already: remove some first."}));
     }
     if (refused_as_full(call)) return;
+    const auto& wishes = charger->configuration.wishes;
+    const auto wish = wishes.find(key);
+    audit(call, {.action = wish == wishes.end() ? "create" : "update",
+                 .object_kind = "configuration-key",
+                 .object_id = charger->settings.id + "/" + key,
+                 .before = audit_json(
+                     key, wish == wishes.end() ? std::nullopt : std::optional{wish->second}),
+                 .after = audit_json(key, value)});
     site::set_wish(call.site(), *charger, key, value, call.now(),
                    [respond = call.respond, key, value](const site::WishAnswer& answer) {
                        WishView view;
@@ -156,6 +172,11 @@ void remove_configuration_key(const Call& call) {
         return call.respond(not_found("desired value"));
     }
     if (refused_as_full(call)) return;
+    const auto wish = charger->configuration.wishes.find(call.names[1]);
+    audit(call, {.action = "delete",
+                 .object_kind = "configuration-key",
+                 .object_id = charger->settings.id + "/" + call.names[1],
+                 .before = audit_json(call.names[1], wish->second)});
     const auto ticket = site::remove_wish(call.site(), *charger, call.names[1], call.now());
     respond_when_durable(call, ticket.value_or(0), no_content());
 }

@@ -2,6 +2,7 @@
 // it, and the window in which unknown charge points may.
 #include "site/attempts.hpp"
 
+#include "api/audit.hpp"
 #include "api/handlers.hpp"
 
 namespace busbar::api {
@@ -85,6 +86,11 @@ void accept_connection_attempt(const Call& call) {
         return call.respond(not_found("connection attempt"));
     }
     if (refused_as_full(call)) return;
+    const auto& attempt = call.site().attempts.all().at(*number);
+    audit(call, {.action = "accept",
+                 .object_kind = "connection-attempt",
+                 .object_id = call.names[0],
+                 .after = to_json(view_of(attempt), TimeStyle::milliseconds)});
     const auto result = site::accept_attempt(call.site(), *number, call.now());
     if (const auto* obstacle = std::get_if<std::string>(&result)) {
         return call.respond(
@@ -104,6 +110,10 @@ void set_enrolment(const Call& call) {
     }
     if (!body->violations.empty()) return call.respond(invalid(std::move(body->violations)));
     if (refused_as_full(call)) return;
+    audit(call, {.action = "update",
+                 .object_kind = "enrolment",
+                 .object_id = "window",
+                 .after = to_json(body->value)});
     const auto ticket =
         site::open_enrolment(call.site(), std::chrono::minutes{minutes}, call.now());
     respond_when_durable(call, ticket, json_response(200, enrolment_view(call)));

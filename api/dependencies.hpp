@@ -4,14 +4,20 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/secrets.hpp"
 #include "base/time.hpp"
 #include "db/queries.hpp"
 #include "site/site.hpp"
+#include "site/tariffs.hpp"
 
 namespace busbar::api {
+
+class AuditTrail;
+class Events;
 
 // Whether the server can do its work, and if not, why.
 struct Readiness {
@@ -22,6 +28,8 @@ struct Readiness {
 struct Dependencies {
     site::Site& site;
     db::Reader& reader;
+    AuditTrail& audit;  // which is the site's journal
+    Events& events;
     std::function<Now()> now;
     // Finds out whether the server is ready; may answer later.
     std::function<void(std::function<void(Readiness)>)> readiness;
@@ -32,6 +40,10 @@ struct Dependencies {
     // Where the contents of files lie, by id, and how one is removed.
     std::filesystem::path files_folder{};
     std::function<void(std::string id)> remove_content{};
+    // Reads that take a second or two, so that lists need not wait for them; null: `reader`.
+    db::Reader* report_reader = nullptr;
+    std::unique_ptr<site::Tariffs> tariffs = std::make_unique<site::Tariffs>();
+    std::function<std::uint64_t()> random_bits = busbar::random_bits;
 };
 
 }  // namespace busbar::api

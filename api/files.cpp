@@ -6,6 +6,7 @@
 
 #include <boost/describe/class.hpp>
 
+#include "api/audit.hpp"
 #include "api/handlers.hpp"
 
 namespace busbar::api {
@@ -184,6 +185,7 @@ void upload_file(const Call& call) {
     if (!violations.empty()) return call.respond(invalid(std::move(violations)));
     if (refused_as_full(call)) return;
     const auto id = stored->path.filename().string();
+    audit(call, {.action = "create", .object_kind = "file", .object_id = id, .note = *name});
     const auto ticket =
         site::add_firmware(call.site(), id, *name, stored->bytes, stored->sha256, call.now());
     const auto& files = call.site().files;
@@ -210,6 +212,7 @@ void download_file(const Call& call) {
 void remove_file(const Call& call) {
     if (!call.site().files.find(call.names[0])) return call.respond(not_found("file"));
     if (refused_as_full(call)) return;
+    audit(call, {.action = "delete", .object_kind = "file", .object_id = call.names[0]});
     const auto ticket = site::remove_file(call.site(), call.names[0]);
     call.on.remove_content(call.names[0]);
     respond_when_durable(call, ticket.value_or(0), no_content());

@@ -78,10 +78,36 @@ void add_badge(const Call& call);
 void show_badge(const Call& call);
 void edit_badge(const Call& call);
 void remove_badge(const Call& call);
+void adopt_unknown_badge(const Call& call);
+
+// api/badge_import.cpp
+void import_badges(const Call& call);
+void export_badges(const Call& call);
+
+// api/unknown_badges.cpp
+void list_unknown_badges(const Call& call);
+void forget_unknown_badge(const Call& call);
+void start_badge_learning(const Call& call);
+void show_badge_learning(const Call& call);
+void stop_badge_learning(const Call& call);
+
+// api/badge_groups.cpp
+void list_badge_groups(const Call& call);
+void show_badge_group(const Call& call);
+void add_badge_group(const Call& call);
+void edit_badge_group(const Call& call);
+void remove_badge_group(const Call& call);
+
+// api/audit.cpp
+void list_audit(const Call& call);
+
+// api/events.cpp
+void stream_events(const Call& call);
 
 // api/transactions.cpp
 void list_transactions(const Call& call);
 void show_transaction(const Call& call);
+void correct_transaction(const Call& call);
 void list_meter_values(const Call& call);
 void stop_transaction(const Call& call);
 
@@ -89,6 +115,19 @@ void stop_transaction(const Call& call);
 void list_messages(const Call& call);
 void list_messages_of_charge_point(const Call& call);
 void list_security_events(const Call& call);
+
+// api/tariffs.cpp
+void list_tariffs(const Call& call);
+void show_tariff(const Call& call);
+void add_tariff(const Call& call);
+void set_tariff(const Call& call);
+void remove_tariff(const Call& call);
+
+// api/reports.cpp
+void report_energy(const Call& call);
+
+// api/privacy.cpp
+void erase_badge(const Call& call);
 
 // api/load.cpp
 void show_load(const Call& call);

@@ -68,13 +68,6 @@ SecurityEventView view_of(const db::SecurityEventRow& row) {
     return view;
 }
 
-net::HttpResponse read_failed(const db::ReadError& error) {
-    if (error.kind == db::ReadError::Kind::busy) {
-        return unavailable("Too many requests are waiting for the database: try again.");
-    }
-    return unavailable("The database cannot be read at the moment: " + error.detail + ".");
-}
-
 // The address of the next page: the same question with another cursor.
 std::string next_link(const net::HttpRequest& request, std::int64_t next) {
     std::string link = "<";
@@ -147,7 +140,7 @@ void list(const Call& call, std::optional<std::string> charge_point) {
     call.on.reader.messages(
         std::move(filter), [call, as_lines](const db::ReadResult<db::MessagePage>& result) {
             if (const auto* error = std::get_if<db::ReadError>(&result)) {
-                return call.respond(read_failed(*error));
+                return call.respond(unreadable(*error));
             }
             const auto& page = std::get<db::MessagePage>(result);
             call.respond(as_lines ? lines_response(call, page) : items_response(page));
@@ -169,7 +162,7 @@ void list_security_events(const Call& call) {
     call.on.reader.security_events(
         call.names[0], cursor, limit, [call](const db::ReadResult<db::SecurityEventPage>& result) {
             if (const auto* error = std::get_if<db::ReadError>(&result)) {
-                return call.respond(read_failed(*error));
+                return call.respond(unreadable(*error));
             }
             const auto& page = std::get<db::SecurityEventPage>(result);
             std::vector<SecurityEventView> items;

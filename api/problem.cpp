@@ -23,9 +23,10 @@ struct ProblemDocument {
     std::vector<FieldError> errors;
     std::optional<std::string> errorCode;
     std::optional<std::string> errorDescription;
+    std::optional<RawJson> current;
 };
 BOOST_DESCRIBE_STRUCT(ProblemDocument, (),
-                      (type, title, status, detail, errors, errorCode, errorDescription))
+                      (type, title, status, detail, errors, errorCode, errorDescription, current))
 
 // With the type about:blank the title is the status's own phrase (RFC 9457, 4.2.1).
 std::string_view title_of(int status) {
@@ -68,6 +69,7 @@ net::HttpResponse to_response(const Problem& problem) {
     document.detail = problem.detail;
     document.errorCode = problem.error_code;
     document.errorDescription = problem.error_description;
+    document.current = problem.current;
     for (const auto& violation : problem.violations) {
         document.errors.push_back({violation.pointer, violation.detail});
     }

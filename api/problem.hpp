@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/codec.hpp"
 #include "base/violation.hpp"
 #include "net/http_server.hpp"
 
@@ -22,6 +23,8 @@ struct Problem {
     std::optional<std::string> error_code{};
     std::optional<std::string> error_description{};
     std::vector<std::pair<std::string, std::string>> headers{};
+    // The resource as it is now, where an edit was made from an older version.
+    std::optional<RawJson> current{};
 };
 
 net::HttpResponse to_response(const Problem& problem);

@@ -4,6 +4,7 @@
 
 #include <boost/describe/class.hpp>
 
+#include "api/audit.hpp"
 #include "api/handlers.hpp"
 #include "site/charge_points.hpp"
 
@@ -15,20 +16,23 @@ struct QuirkView {
     std::string origin;
     site::QuirkMatch match;
     RawJson settings;
+    RawJson inForce;  // by setting: whether anything acts on it yet
     Nullable<std::string> note;
     Nullable<std::string> rejected;  // learned rows only, as what follows
     Nullable<std::int64_t> count;
     Nullable<Timestamp> lastAt;
 };
-BOOST_DESCRIBE_STRUCT(QuirkView, (), (name, origin, match, settings, note, rejected, count, lastAt))
+BOOST_DESCRIBE_STRUCT(QuirkView, (),
+                      (name, origin, match, settings, inForce, note, rejected, count, lastAt))
 
 struct SettingView {
     std::string setting;
     RawJson value;
+    bool inForce = false;  // false: noted, but nothing acts on it yet
     std::string origin;
     Nullable<std::string> row;
 };
-BOOST_DESCRIBE_STRUCT(SettingView, (), (setting, value, origin, row))
+BOOST_DESCRIBE_STRUCT(SettingView, (), (setting, value, inForce, origin, row))
 
 struct ChargePointQuirksView {
     Nullable<std::string> vendor;  // null: it has never booted
@@ -42,12 +46,29 @@ struct ChargePointQuirksView {
 BOOST_DESCRIBE_STRUCT(ChargePointQuirksView, (),
                       (vendor, model, firmwareVersion, own, settings, rows, notes))
 
+bool is_in_force(std::string_view setting) {
+    const auto* known = site::find_quirk_setting(setting);
+    return known && known->in_force;
+}
+
+// Each setting of a row and whether anything acts on it.
+RawJson in_force(const site::QuirkValues& settings) {
+    RawJson out{"{"};
+    for (const auto& [name, value] : settings) {
+        out.text.append(out.text.size() > 1 ? ",\"" : "\"").append(name);
+        out.text.append(is_in_force(name) ? "\":true" : "\":false");
+    }
+    out.text += '}';
+    return out;
+}
+
 QuirkView view_of(const site::QuirkRow& row, std::string_view origin) {
     QuirkView view;
     view.name = row.name;
     view.origin = origin;
     view.match = row.match;
     view.settings.text = site::quirk_values_json(row.settings);
+    view.inForce = in_force(row.settings);
     view.note = row.note;
     return view;
 }
@@ -57,7 +78,9 @@ QuirkView view_of(const std::string& name, const site::LearnedQuirk& fact) {
     view.name = name;
     view.origin = "learned";
     view.match = {std::vector{fact.vendor}, std::vector{fact.model}, std::vector{fact.firmware}};
-    view.settings.text = site::quirk_values_json({{fact.setting, fact.value.text}});
+    const site::QuirkValues settings{{fact.setting, fact.value.text}};
+    view.settings.text = site::quirk_values_json(settings);
+    view.inForce = in_force(settings);
     view.rejected = std::optional{fact.rejected};
     view.count = std::optional{fact.count};
     view.lastAt = std::optional{fact.last_at};
@@ -107,7 +130,8 @@ ChargePointQuirksView view_of(const site::Site& site, const site::ChargePoint& c
     for (auto& source : explained.sources) {
         std::optional<std::string> row;
         if (!source.row.empty()) row = source.row;
-        view.settings.push_back({source.setting, {source.value}, source.origin, row});
+        view.settings.push_back(
+            {source.setting, {source.value}, is_in_force(source.setting), source.origin, row});
     }
     view.rows = std::move(explained.rows);
     view.notes = std::move(explained.notes);
@@ -160,6 +184,10 @@ void set_quirk(const Call& call) {
     if (is_new) {
         response.headers.emplace_back("Location", "/api/v1/quirks/" + path_segment(name));
     }
+    Change change{is_new ? "create" : "update", "quirk", name};
+    if (!is_new) change.before = site::quirk_row_json(quirks.own().find(name)->second);
+    change.after = site::quirk_row_json(*row);
+    audit(call, std::move(change));
     const auto ticket = call.site().record(quirks.save(std::move(*row)));
     site::resolve_all_quirks(call.site());
     respond_when_durable(call, ticket, std::move(response));
@@ -175,6 +203,10 @@ void remove_quirk(const Call& call) {
                        "it."}));
     }
     if (refused_as_full(call)) return;
+    audit(call, {.action = "delete",
+                 .object_kind = "quirk",
+                 .object_id = call.names[0],
+                 .before = to_json(*view, TimeStyle::milliseconds)});
     const auto ticket = call.site().record(call.site().quirks.remove(call.names[0]));
     site::resolve_all_quirks(call.site());
     respond_when_durable(call, ticket, no_content());
@@ -196,8 +228,12 @@ void set_charge_point_quirks(const Call& call) {
     if (refused_as_full(call)) return;
     auto settings = charger->settings;
     const auto values = site::parse_quirk_values(body->value.text, "", violations);
+    Change change{"update", "charge-point-quirks", settings.id};
+    change.before = settings.quirks.value_or("{}");
     settings.quirks.reset();
     if (!values.empty()) settings.quirks = site::quirk_values_json(values);
+    change.after = settings.quirks.value_or("{}");
+    audit(call, std::move(change));
     const auto ticket = site::save(call.site(), std::move(settings), call.now());
     respond_when_durable(call, ticket, json_response(200, view_of(call.site(), *charger)));
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "api/audit.hpp"
 #include "api/handlers.hpp"
 
 namespace busbar::api {
@@ -140,6 +141,12 @@ void add_reservation(const Call& call) {
     const auto& wanted = body->value;
     const auto expiry = checked_expiry(call, wanted, body->violations);
     if (!body->violations.empty()) return call.respond(invalid(std::move(body->violations)));
+    audit(call, {.action = "create",
+                 .object_kind = "reservation",
+                 .object_id = wanted.chargePoint,
+                 .after = to_json(ReservationRequest{wanted.chargePoint, wanted.connectorId,
+                                                     wanted.idTag, std::nullopt, expiry},
+                                  TimeStyle::milliseconds)});
     site::reserve(call.site(), wanted.chargePoint, wanted.connectorId, wanted.idTag, expiry,
                   call.now(),
                   [call, id = wanted.chargePoint](const site::ReservationResult& result) {
@@ -159,6 +166,9 @@ void cancel_reservation(const Call& call) {
         number && *number <= std::numeric_limits<std::int32_t>::max() &&
         site::find_reservation(*charger, static_cast<std::int32_t>(*number), call.now().wall);
     if (!is_known) return call.respond(not_found("reservation"));
+    audit(call, {.action = "delete",
+                 .object_kind = "reservation",
+                 .object_id = call.names[0] + "/" + call.names[1]});
     site::cancel_reservation(
         call.site(), call.names[0], static_cast<std::int32_t>(*number), call.now(),
         [call](const site::ReservationResult& result) {

@@ -13,11 +13,21 @@ constexpr std::array<std::string_view, 1> upload_parameters{"name"};
 constexpr std::array<std::string_view, 1> configuration_parameters{"cached"};
 constexpr std::array<std::string_view, 4> file_parameters{"chargePoint", "purpose", "limit",
                                                           "cursor"};
-constexpr std::array<std::string_view, 7> transaction_parameters{
-    "active", "from", "to", "idTag", "chargePoint", "limit", "cursor"};
+constexpr std::array<std::string_view, 11> transaction_parameters{
+    "active",     "from", "to",     "idTag", "chargePoint", "group",
+    "costCentre", "text", "format", "limit", "cursor"};
 
 constexpr std::array<std::string_view, 8> message_parameters{
     "from", "to", "direction", "action", "text", "format", "limit", "cursor"};
+
+constexpr std::array<std::string_view, 5> badge_parameters{"text", "group", "status", "limit",
+                                                           "cursor"};
+constexpr std::array<std::string_view, 1> import_parameters{"dryRun"};
+constexpr std::array<std::string_view, 1> export_parameters{"format"};
+constexpr std::array<std::string_view, 7> audit_parameters{
+    "objectKind", "objectId", "actor", "from", "to", "limit", "cursor"};
+
+constexpr std::array<std::string_view, 5> report_parameters{"from", "to", "by", "format", "lang"};
 
 constexpr std::array table{
     Route{"GET", "/healthz", Access::everyone, "Whether the process is up", {}, &show_health},
@@ -193,9 +203,32 @@ constexpr std::array table{
           {},
           &cancel_reservation},
 
-    Route{"GET", "/api/v1/badges", Access::read, "All badges, by idTag", list_parameters,
+    Route{"GET", "/api/v1/badges", Access::read, "All badges, by idTag", badge_parameters,
           &list_badges},
     Route{"POST", "/api/v1/badges", Access::operate, "Add a badge", {}, &add_badge},
+    Route{"POST", "/api/v1/badges/import", Access::operate,
+          "Add and change badges by a CSV table, all or nothing", import_parameters,
+          &import_badges},
+    Route{"GET", "/api/v1/badges/export", Access::read, "All badges as a CSV table",
+          export_parameters, &export_badges},
+    Route{"POST",
+          "/api/v1/badges/learn",
+          Access::operate,
+          "Wait for an unknown badge to be held to a charger",
+          {},
+          &start_badge_learning},
+    Route{"GET",
+          "/api/v1/badges/learn",
+          Access::operate,
+          "Whether a badge is being learned, and the last one that was",
+          {},
+          &show_badge_learning},
+    Route{"DELETE",
+          "/api/v1/badges/learn",
+          Access::operate,
+          "Give learning up",
+          {},
+          &stop_badge_learning},
     Route{"GET", "/api/v1/badges/{idTag}", Access::read, "A badge", {}, &show_badge},
     Route{"PATCH",
           "/api/v1/badges/{idTag}",
@@ -210,9 +243,67 @@ constexpr std::array table{
           {},
           &remove_badge},
 
+    Route{"GET", "/api/v1/unknown-badges", Access::operate,
+          "Badges that were tapped and that nobody knows, the last tap first", list_parameters,
+          &list_unknown_badges},
+    Route{"POST",
+          "/api/v1/unknown-badges/{idTag}",
+          Access::operate,
+          "Make a badge of it",
+          {},
+          &adopt_unknown_badge},
+    Route{"DELETE",
+          "/api/v1/unknown-badges/{idTag}",
+          Access::operate,
+          "Forget its taps",
+          {},
+          &forget_unknown_badge},
+
+    Route{"GET", "/api/v1/groups", Access::read, "All groups of badges, by name", list_parameters,
+          &list_badge_groups},
+    Route{"POST",
+          "/api/v1/groups",
+          Access::operate,
+          "Set something for a group of badges",
+          {},
+          &add_badge_group},
+    Route{"GET",
+          "/api/v1/groups/{name}",
+          Access::read,
+          "What is set for a group of badges",
+          {},
+          &show_badge_group},
+    Route{"PATCH",
+          "/api/v1/groups/{name}",
+          Access::operate,
+          "Change what is set for a group of badges",
+          {},
+          &edit_badge_group},
+    Route{"DELETE",
+          "/api/v1/groups/{name}",
+          Access::operate,
+          "Set nothing for a group any more; its badges stay in it",
+          {},
+          &remove_badge_group},
+
+    Route{"GET", "/api/v1/audit", Access::staff, "Who changed what, newest first", audit_parameters,
+          &list_audit},
+    Route{"GET",
+          "/api/v1/events",
+          Access::read,
+          "What happens, as server-sent events; what a role may not see is left out",
+          {},
+          &stream_events},
+
     Route{"GET", "/api/v1/transactions", Access::read, "Transactions, newest first",
           transaction_parameters, &list_transactions},
     Route{"GET", "/api/v1/transactions/{id}", Access::read, "A transaction", {}, &show_transaction},
+    Route{"PATCH",
+          "/api/v1/transactions/{id}",
+          Access::operate,
+          "Correct what a charger said of a transaction, or add a note",
+          {},
+          &correct_transaction},
     Route{"GET", "/api/v1/transactions/{id}/meter-values", Access::read,
           "What the charger measured during a transaction, oldest first", list_parameters,
           &list_meter_values},
@@ -231,6 +322,28 @@ constexpr std::array table{
     Route{"GET", "/api/v1/charge-points/{id}/security-events", Access::read,
           "Security events a charge point has reported, newest first", list_parameters,
           &list_security_events},
+
+    Route{"POST",
+          "/api/v1/badges/{idTag}/erase",
+          Access::operate,
+          "Forget who a badge belongs to; what was charged with it stays under a pseudonym (admin)",
+          {},
+          &erase_badge},
+    Route{"GET", "/api/v1/tariffs", Access::read, "All tariffs, by name", list_parameters,
+          &list_tariffs},
+    Route{"POST", "/api/v1/tariffs", Access::operate, "Add a tariff", {}, &add_tariff},
+    Route{"GET", "/api/v1/tariffs/{name}", Access::read, "One tariff", {}, &show_tariff},
+    Route{"PUT",
+          "/api/v1/tariffs/{name}",
+          Access::operate,
+          "Add or replace a tariff; it holds for all sessions that it is for, past ones included",
+          {},
+          &set_tariff},
+    Route{
+        "DELETE", "/api/v1/tariffs/{name}", Access::operate, "Remove a tariff", {}, &remove_tariff},
+    Route{"GET", "/api/v1/reports/energy", Access::read,
+          "Energy and cost of the sessions that ended on these days", report_parameters,
+          &report_energy},
 
     Route{"GET",
           "/api/v1/load",

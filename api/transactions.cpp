@@ -5,30 +5,15 @@
 
 #include <boost/describe/class.hpp>
 
+#include "api/audit.hpp"
+#include "api/etag.hpp"
 #include "api/handlers.hpp"
-#include "site/meter_register.hpp"
+#include "api/transaction_view.hpp"
+#include "base/csv.hpp"
+#include "site/corrections.hpp"
 
 namespace busbar::api {
 namespace {
-
-struct TransactionView {
-    std::int64_t id = 0;
-    std::int32_t transactionId = 0;
-    std::string chargePoint;
-    std::int32_t connectorId = 0;
-    std::string idTag;
-    Timestamp startedAt;
-    Nullable<Timestamp> stoppedAt;
-    std::int32_t meterStartWh = 0;
-    Nullable<std::int32_t> meterStopWh;
-    Nullable<std::int64_t> energyWh;  // of a running one: so far
-    Nullable<std::string> stopReason;
-    bool estimated = false;
-    std::string owner = "local";
-};
-BOOST_DESCRIBE_STRUCT(TransactionView, (),
-                      (id, transactionId, chargePoint, connectorId, idTag, startedAt, stoppedAt,
-                       meterStartWh, meterStopWh, energyWh, stopReason, estimated, owner))
 
 struct MeterValueView {
     Timestamp at;
@@ -42,6 +27,21 @@ struct MeterValueView {
 };
 BOOST_DESCRIBE_STRUCT(MeterValueView, (),
                       (at, measurand, phase, context, location, unit, value, number))
+
+// The body of PATCH. A member that is null takes the correction back.
+struct CorrectionEdit {
+    Patch<std::string> badge;
+    Patch<std::string> idTag;  // another word for badge
+    Patch<Timestamp> startedAt;
+    Patch<Timestamp> stoppedAt;
+    Patch<std::int32_t> meterStartWh;
+    Patch<std::int32_t> meterStopWh;
+    Patch<std::int64_t> energyWh;
+    Patch<std::string> note;
+};
+BOOST_DESCRIBE_STRUCT(CorrectionEdit, (),
+                      (badge, idTag, startedAt, stoppedAt, meterStartWh, meterStopWh, energyWh,
+                       note))
 
 struct StopRequest {
     std::optional<bool> force;
@@ -63,42 +63,20 @@ Running find_running(site::Site& site, db::TransactionKey id) {
     return {};
 }
 
-TransactionView view_of(const db::TransactionStarted& start,
-                        const std::optional<db::TransactionStopped>& stop,
-                        std::optional<std::int32_t> register_wh) {
-    TransactionView view;
-    view.id = start.id;
-    view.transactionId = start.transaction_id;
-    view.chargePoint = start.charge_point;
-    view.connectorId = start.connector_id;
-    view.idTag = start.id_tag;
-    view.startedAt = start.started_at;
-    view.meterStartWh = start.meter_start_wh;
-    if (stop) {
-        view.stoppedAt = std::optional{stop->stopped_at};
-        view.meterStopWh = std::optional{stop->meter_stop_wh};
-        view.stopReason = std::optional{stop->reason};
-        view.estimated = stop->estimated;
-        register_wh = stop->meter_stop_wh;
-    }
-    if (register_wh) {
-        view.energyWh = std::optional{static_cast<std::int64_t>(
-            site::transaction_energy_wh(start.meter_start_wh, *register_wh, 0))};
-    }
-    return view;
+// What a transaction that runs has used so far.
+std::optional<EnergySoFar> energy_so_far(const Call& call, const db::TransactionRow& row) {
+    if (row.stop) return std::nullopt;
+    auto* charger = call.site().find(row.start.charge_point);
+    if (!charger) return std::nullopt;
+    const auto running = std::find_if(charger->open.begin(), charger->open.end(),
+                                      [&](const auto& t) { return t.start.id == row.start.id; });
+    if (running == charger->open.end()) return std::nullopt;
+    auto energy = site::energy_of(*running, call.now().wall, site::power_watts_max(*charger));
+    return EnergySoFar{energy.wh, std::move(energy.source)};
 }
 
 TransactionView view_of(const Call& call, const db::TransactionRow& row) {
-    std::optional<std::int32_t> register_wh;
-    if (!row.stop) {
-        const auto* charger = call.site().find(row.start.charge_point);
-        const auto running = [&](const auto& t) { return t.start.id == row.start.id; };
-        if (charger) {
-            const auto it = std::find_if(charger->open.begin(), charger->open.end(), running);
-            if (it != charger->open.end()) register_wh = it->register_wh;
-        }
-    }
-    return view_of(row.start, row.stop, register_wh);
+    return api::view_of(row, energy_so_far(call, row));
 }
 
 MeterValueView view_of(const db::MeterSample& sample) {
@@ -112,13 +90,6 @@ MeterValueView view_of(const db::MeterSample& sample) {
     view.value = sample.value;
     view.number = sample.number;
     return view;
-}
-
-net::HttpResponse read_failed(const db::ReadError& error) {
-    if (error.kind == db::ReadError::Kind::busy) {
-        return unavailable("Too many requests are waiting for the database: try again.");
-    }
-    return unavailable("The database cannot be read at the moment: " + error.detail + ".");
 }
 
 std::string cursor_key(Timestamp at) { return std::to_string(at.time_since_epoch().count()); }
@@ -140,7 +111,7 @@ void with_row(const Call& call, db::TransactionKey id,
         id, [call, found = std::move(found)](
                 const db::ReadResult<std::optional<db::TransactionRow>>& result) {
             if (const auto* error = std::get_if<db::ReadError>(&result)) {
-                return call.respond(read_failed(*error));
+                return call.respond(unreadable(*error));
             }
             const auto& row = std::get<std::optional<db::TransactionRow>>(result);
             if (!row) return call.respond(not_found("transaction"));
@@ -150,14 +121,119 @@ void with_row(const Call& call, db::TransactionKey id,
 
 void close_stuck(const Call& call, const Running& running) {
     if (refused_as_full(call)) return;
-    const auto start = running.transaction->start;
     const auto now = call.now();
-    const auto ticket = site::force_stop(call.site(), *running.charger, *running.transaction, now);
+    db::TransactionRow row;
+    row.start = running.transaction->start;
+    put_in_force(row);
+    Change change{"stop", "transaction", std::to_string(row.start.id)};
+    change.before = audit_json(view_of(call, row));
+    auto* charger = running.charger;
+    site::TransactionBook book = site::book_of(call.site(), *charger);
+    row.stop = site::stop_if_closed(book, *running.transaction, site::closed_by_operator, now.wall);
+    put_in_force(row);
+    const auto view = api::view_of(row, std::nullopt);
+    change.after = audit_json(view);
+    audit(call, std::move(change));
+    const auto ticket = site::force_stop(call.site(), *charger, *running.transaction, now);
     call.site().wake_by(now.mono);
-    // What was just stopped is the newest of the stopped ones.
-    const auto& stopped = running.charger->stopped.back();
-    respond_when_durable(call, ticket,
-                         json_response(200, view_of(start, stopped.stop, std::nullopt)));
+    respond_when_durable(call, ticket, json_response(200, view));
+}
+
+// What memory knows better than a database that may lag behind: how a transaction ended, and how it
+// was corrected.
+db::TransactionRow newest(const Call& call, db::TransactionRow row) {
+    const auto is_it = [&](const auto& t) { return t.start.id == row.start.id; };
+    if (const auto* charger = call.site().find(row.start.charge_point)) {
+        const auto& stopped = charger->stopped;
+        const auto ended = std::find_if(stopped.rbegin(), stopped.rend(), is_it);
+        if (ended != stopped.rend()) row.stop = ended->stop;
+    }
+    if (const auto* correction = site::find_correction(call.site(), row.start.id)) {
+        row.correction = *correction;
+    }
+    put_in_force(row);
+    return row;
+}
+
+// The wish of a body; whose it is must be somebody.
+site::CorrectionWish wish_of(const Call& call, const CorrectionEdit& edit,
+                             std::vector<Violation>& violations) {
+    site::CorrectionWish wish{edit.badge,       edit.startedAt, edit.stoppedAt, edit.meterStartWh,
+                              edit.meterStopWh, edit.energyWh,  edit.note};
+    std::vector<Violation> found;
+    std::string_view pointer = "/badge";
+    if (edit.idTag.present && edit.badge.present) {
+        found.push_back({Defect::bad_value, "/idTag", "means the same as badge: give one of them"});
+    } else if (edit.idTag.present) {
+        wish.badge = edit.idTag;
+        pointer = "/idTag";
+    }
+    if (auto& badge = wish.badge.value) {
+        const auto known = call.site().badges.find(*badge);
+        if (known == call.site().badges.end()) {
+            found.push_back({Defect::bad_value, std::string{pointer}, "there is no such badge"});
+        } else {
+            badge = known->second.id_tag;
+        }
+    }
+    check_text(found, "/note", edit.note.value, site::correction_note_max);
+    add(violations, std::move(found));
+    return wish;
+}
+
+void correct(const Call& call, const db::TransactionRow& before, Body<CorrectionEdit> body) {
+    const auto wish = wish_of(call, body.value, body.violations);
+    auto after = before;
+    std::vector<Violation> found;
+    after.correction = site::corrected({before.start, before.stop}, before.correction, wish,
+                                       call.now().wall, found);
+    add(body.violations, std::move(found));
+    if (!body.violations.empty()) return call.respond(invalid(std::move(body.violations)));
+    const auto present = to_json(view_of(call, before), TimeStyle::milliseconds);
+    if (refused_as_stale(call, version_of(before), present)) return;
+    if (refused_as_full(call)) return;
+    after.correction->by = call.actor;
+    put_in_force(after);
+    const auto view = view_of(call, after);
+    Change change{"correct", "transaction", std::to_string(before.start.id)};
+    change.before = audit_json(view_of(call, before));
+    change.after = audit_json(view);
+    audit(call, std::move(change));
+    const auto ticket = site::correct(call.site(), *after.correction);
+    respond_when_durable(call, ticket, tagged(json_response(200, view), version_of(after)));
+}
+
+net::HttpResponse table_response(const Call& call, const db::TransactionPage& page) {
+    std::string table;
+    append_csv_row(table, table_header());
+    for (const auto& row : page.items) {
+        append_csv_row(table, table_row(row, energy_so_far(call, row)));
+    }
+    auto response = json_response(200, std::move(table));
+    response.content_type = "text/csv; charset=utf-8";
+    response.headers.emplace_back("Content-Disposition",
+                                  "attachment; filename=\"transactions.csv\"");
+    if (page.next) {
+        // The same question with another cursor.
+        std::string link = "</api/v1/transactions?";
+        for (const auto& [name, value] : call.request.query) {
+            if (name == "cursor") continue;
+            link.append(path_segment(name)).append("=").append(path_segment(value)).append("&");
+        }
+        link.append("cursor=").append(to_cursor(std::to_string(*page.next)));
+        response.headers.emplace_back("Link", link + ">; rel=\"next\"");
+    }
+    return response;
+}
+
+// A table takes more at once than a page.
+int limit_of_table(const net::HttpRequest& request, std::vector<Violation>& violations) {
+    const auto text = request.parameter("limit");
+    if (!text) return db::transaction_limit_max;
+    const auto limit = parse_id(*text);
+    if (limit && *limit <= db::transaction_limit_max) return static_cast<int>(*limit);
+    add(violations, {{Defect::bad_value, "/limit", "must be 1 to 10000"}});
+    return db::transaction_limit_max;
 }
 
 }  // namespace
@@ -170,30 +246,50 @@ void list_transactions(const Call& call) {
     filter.to = query.time("to");
     filter.id_tag = query.text("idTag");
     filter.charge_point = query.text("chargePoint");
-    filter.limit = query.limit();
+    filter.group = query.text("group");
+    filter.cost_centre = query.text("costCentre");
+    filter.text = query.text("text");
     filter.cursor = query.number_cursor();
-    if (!query.is_valid()) return call.respond(invalid(query.violations()));
-    call.on.reader.transactions(std::move(filter),
-                                [call](const db::ReadResult<db::TransactionPage>& result) {
-                                    if (const auto* error = std::get_if<db::ReadError>(&result)) {
-                                        return call.respond(read_failed(*error));
-                                    }
-                                    const auto& page = std::get<db::TransactionPage>(result);
-                                    std::vector<TransactionView> items;
-                                    items.reserve(page.items.size());
-                                    for (const auto& row : page.items)
-                                        items.push_back(view_of(call, row));
-                                    std::optional<std::string> next;
-                                    if (page.next) next = std::to_string(*page.next);
-                                    call.respond(page_response(items, next));
-                                });
+    const auto format = query.text("format");
+    const bool as_table = format == "csv";
+    if (!as_table) filter.limit = query.limit();
+    auto violations = query.violations();
+    if (as_table) filter.limit = limit_of_table(call.request, violations);
+    if (format && !as_table && format != "json") {
+        add(violations, {{Defect::bad_value, "/format", "must be json or csv"}});
+    }
+    if (!violations.empty()) return call.respond(invalid(std::move(violations)));
+    call.on.reader.transactions(
+        std::move(filter), [call, as_table](const db::ReadResult<db::TransactionPage>& result) {
+            if (const auto* error = std::get_if<db::ReadError>(&result)) {
+                return call.respond(unreadable(*error));
+            }
+            const auto& page = std::get<db::TransactionPage>(result);
+            if (as_table) return call.respond(table_response(call, page));
+            std::vector<TransactionView> items;
+            items.reserve(page.items.size());
+            for (const auto& row : page.items) items.push_back(view_of(call, row));
+            std::optional<std::string> next;
+            if (page.next) next = std::to_string(*page.next);
+            call.respond(page_response(items, next));
+        });
 }
 
 void show_transaction(const Call& call) {
     const auto id = parse_id(call.names[0]);
     if (!id) return call.respond(not_found("transaction"));
     with_row(call, *id, [call](const db::TransactionRow& row) {
-        call.respond(json_response(200, view_of(call, row)));
+        call.respond(tagged(json_response(200, view_of(call, row)), version_of(row)));
+    });
+}
+
+void correct_transaction(const Call& call) {
+    auto body = read_body<CorrectionEdit>(call);
+    if (!body) return;
+    const auto id = parse_id(call.names[0]);
+    if (!id) return call.respond(not_found("transaction"));
+    with_row(call, *id, [call, body = std::move(*body)](const db::TransactionRow& row) {
+        correct(call, newest(call, row), body);
     });
 }
 
@@ -208,7 +304,7 @@ void list_meter_values(const Call& call) {
     call.on.reader.meter_values(
         *id, after, limit, [call, id](const db::ReadResult<db::MeterValuePage>& result) {
             if (const auto* error = std::get_if<db::ReadError>(&result)) {
-                return call.respond(read_failed(*error));
+                return call.respond(unreadable(*error));
             }
             const auto& page = std::get<db::MeterValuePage>(result);
             if (!page.items.empty()) return answer_meter_values(call, page);

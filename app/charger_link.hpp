@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/websocket_server.hpp"
@@ -24,6 +25,9 @@ public:
         connection_->close(code, reason);
     }
 
+    void ping_every(std::optional<std::chrono::seconds> interval) override {
+        connection_->ping_every(interval);
+    }
     void probe(std::chrono::milliseconds within, std::function<void(bool alive)> done) override {
         connection_->probe(within, std::move(done));
     }

@@ -129,7 +129,10 @@ void ChargerListener::password_checked(const net::Handshake& handshake,
     site_.now = now;
     auto* charger = site_.find(admission.identity);
     if (charger && index == 0) site::new_password_used(site_, *charger);
-    decide(verdict_of(admission));
+    // The check takes time: what has changed meanwhile is better said now than by a close.
+    const auto present = judge(handshake);
+    if (present.status != 101) return refuse(handshake, present, decide);
+    decide(verdict_of(present));
 }
 
 void ChargerListener::ask_incumbent(const net::Handshake& handshake,

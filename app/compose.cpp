@@ -11,6 +11,8 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "api/api.hpp"
+#include "api/audit.hpp"
+#include "api/events.hpp"
 #include "app/charger_listener.hpp"
 #include "app/data_directory.hpp"
 #include "app/demo.hpp"
@@ -20,6 +22,7 @@
 #include "app/password_worker.hpp"
 #include "app/restore.hpp"
 #include "db/change_listener.hpp"
+#include "db/maintenance.hpp"
 #include "db/migrate.hpp"
 #include "db/postgres_journal.hpp"
 #include "db/queries.hpp"
@@ -31,6 +34,7 @@
 #include "site/charge_points.hpp"
 #include "site/connections.hpp"
 #include "site/load_management.hpp"
+#include "site/privacy.hpp"
 
 namespace busbar::app {
 namespace {
@@ -72,6 +76,7 @@ site::Settings site_settings(const Config& config, const ServerOptions& options,
     settings.load_management = load_management_settings(config, metered);
     settings.minimum_current = Amps::from_double(config.minimum_amps);
     settings.enrolment_always_open = options.demo;
+    settings.time_zone = TimeZone::find(config.time_zone).value_or(TimeZone::of_this_machine());
     return settings;
 }
 
@@ -88,7 +93,8 @@ public:
         journal_ = std::make_unique<db::PostgresJournal>(journal_options(), loop_.get_executor());
         message_log_ = std::make_unique<db::MessageLog>(message_log_options());
         const bool metered = !config_.meter.host.empty();
-        site_ = std::make_unique<site::Site>(*journal_, site_settings(config_, options, metered));
+        audit_ = std::make_unique<api::AuditTrail>(*journal_);
+        site_ = std::make_unique<site::Site>(*audit_, site_settings(config_, options, metered));
         site_->log = [](std::string_view event, std::string_view details) {
             spdlog::info("event={} {}", event, details);
         };
@@ -97,12 +103,18 @@ public:
         };
         auto snapshot = db::load_site(config_.database_url, spill_path());
         reader_ = std::make_unique<db::Reader>(config_.database_url, loop_.get_executor());
+        report_reader_ =
+            std::make_unique<db::Reader>(config_.database_url, loop_.get_executor(), 30s);
+        maintenance_ = std::make_unique<db::Maintenance>(maintenance_options());
         if (demo_ && !snapshot.charge_points.empty() && !Demo::is_own(snapshot.charge_points)) {
             throw std::runtime_error{
                 "this database belongs to real chargers, and a demonstration would add its own: "
                 "give it another one (script/server --demo does)"};
         }
-        api_ = std::make_unique<api::Api>(api_dependencies());
+        auto dependencies = api_dependencies();
+        dependencies.report_reader = report_reader_.get();
+        dependencies.tariffs->restore(snapshot.states);
+        api_ = std::make_unique<api::Api>(std::move(dependencies));
         api_->set_tokens(std::move(snapshot.tokens));
         restore(*site_, std::move(snapshot), clock_now());
         if (demo_) demo_->furnish(*site_, clock_now());
@@ -147,6 +159,29 @@ private:
         return options;
     }
 
+    db::Maintenance::Options maintenance_options() const {
+        db::Maintenance::Options options;
+        options.url = config_.database_url;
+        options.retention.samples_days = config_.retention_samples_days;
+        options.retention.transactions_years = config_.retention_transactions_years;
+        options.retention.audit_years = config_.retention_audit_years;
+        options.on_state_change = [](const db::Maintenance::Health& health) {
+            const bool is_normal = health.state == db::Maintenance::State::normal;
+            spdlog::log(is_normal ? spdlog::level::info : spdlog::level::warn,
+                        "event=maintenance state={} detail=\"{}\"", db::to_string(health.state),
+                        health.detail);
+        };
+        return options;
+    }
+
+    // Unknown badges that nobody has tapped for long.
+    void forget_unknown_badges(Now now) {
+        if (config_.retention_unknown_badges_days == 0 || now.mono < next_forgetting_) return;
+        next_forgetting_ = now.mono + 1h;
+        const std::chrono::days age{config_.retention_unknown_badges_days};
+        site::forget_unknown_badges(*site_, now.wall - age);
+    }
+
     ocpp::FrameObserver frame_observer(const std::string& charge_point) {
         if (!config_.message_log_enabled) return nullptr;
         return message_tap(*message_log_, charge_point, clock_now);
@@ -155,6 +190,8 @@ private:
     api::Dependencies api_dependencies() {
         return {.site = *site_,
                 .reader = *reader_,
+                .audit = *audit_,
+                .events = events_,
                 .now = clock_now,
                 .readiness = [this](auto done) { tell_readiness(std::move(done)); },
                 .hash_password =
@@ -274,6 +311,11 @@ private:
                         if (!journal_->includes(sequence, site_->last_badge_edit)) return;
                         site::replace_badges(*site_, std::move(rows));
                     },
+                .badge_groups =
+                    [this](std::vector<db::BadgeGroupSaved> rows, std::uint64_t sequence) {
+                        if (!journal_->includes(sequence, site_->last_badge_group_edit)) return;
+                        site::replace_badge_groups(*site_, std::move(rows));
+                    },
                 .charge_points =
                     [this](std::vector<db::ChargePointSaved> rows, std::uint64_t sequence) {
                         if (!journal_->includes(sequence, site_->last_charge_point_edit)) return;
@@ -298,6 +340,7 @@ private:
     void tick() {
         armed_.reset();
         site::on_timer(*site_, clock_now());
+        forget_unknown_badges(clock_now());
         notify_alive();
         after_event();
     }
@@ -356,8 +399,13 @@ private:
     PasswordWorker passwords_{loop_.get_executor()};
     std::unique_ptr<db::PostgresJournal> journal_;
     std::unique_ptr<db::MessageLog> message_log_;
+    std::unique_ptr<api::AuditTrail> audit_;  // the site's journal, before the real one
+    api::Events events_{clock_now().wall};
     std::unique_ptr<site::Site> site_;
     std::unique_ptr<db::Reader> reader_;
+    std::unique_ptr<db::Reader> report_reader_;
+    std::unique_ptr<db::Maintenance> maintenance_;
+    Instant next_forgetting_{};
     std::unique_ptr<api::Api> api_;
     meters::MeterTrust trust_;
     meters::Trust last_trust_;

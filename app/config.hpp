@@ -38,6 +38,7 @@ struct Config {
     std::int64_t files_upload_mib_max = 100;
     std::int64_t files_total_mib_max = 2048;
     std::string log_level = "info";
+    std::string time_zone;  // "" is this machine's
 
     std::vector<double> limit_amps{32, 32, 32};  // the breaker, L1 to L3
     double derate = 1.0;
@@ -51,6 +52,11 @@ struct Config {
     bool message_log_enabled = true;
     std::int64_t message_log_days = 30;
     std::int64_t message_log_megabytes = 1024;
+    // How long what is kept; 0: for ever.
+    std::int64_t retention_samples_days = 90;
+    std::int64_t retention_transactions_years = 0;
+    std::int64_t retention_audit_years = 0;
+    std::int64_t retention_unknown_badges_days = 90;
 };
 
 // One thing that is wrong: "busbar.toml: [ocpp] port: must be 0 to 65535".

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.hpp"
+#include "base/time_zone.hpp"
 #include "meters/profile.hpp"
 
 namespace busbar::app {
@@ -68,6 +69,12 @@ std::string log_level(const ConfigValue& value) {
     return good ? "" : "must be debug, info, warning or error";
 }
 
+std::string time_zone(const ConfigValue& value) {
+    const auto& name = std::get<std::string>(value);
+    if (name.empty() || TimeZone::find(name)) return "";
+    return "there is no such time zone: it must be a name such as Europe/Paris, or UTC";
+}
+
 bool is_between(double value, double low, double high) { return value >= low && value <= high; }
 
 std::string phases(const ConfigValue& value, double low) {
@@ -108,6 +115,14 @@ std::string days(const ConfigValue& value) {
     const auto number = std::get<std::int64_t>(value);
     return number >= 1 && number <= 3650 ? "" : "must be 1 to 3650";
 }
+std::string days_or_ever(const ConfigValue& value) {
+    const auto number = std::get<std::int64_t>(value);
+    return number >= 0 && number <= 36'500 ? "" : "must be 0 to 36500 (0 is for ever)";
+}
+std::string years_or_ever(const ConfigValue& value) {
+    const auto number = std::get<std::int64_t>(value);
+    return number >= 0 && number <= 100 ? "" : "must be 0 to 100 (0 is for ever)";
+}
 std::string megabytes(const ConfigValue& value) {
     const auto number = std::get<std::int64_t>(value);
     return number >= 1 && number <= 1'000'000 ? "" : "must be 1 to 1000000";
@@ -143,6 +158,7 @@ const std::vector<ConfigKey>& config_keys() {
         {"files", "total_mib_max", read<&C::files_total_mib_max>, write<&C::files_total_mib_max>,
          mebibytes},
         {"log", "level", read<&C::log_level>, write<&C::log_level>, log_level},
+        {"site", "time_zone", read<&C::time_zone>, write<&C::time_zone>, time_zone},
         {"load_management", "limit_amps", read<&C::limit_amps>, write_limit, breaker},
         {"load_management", "derate", read<&C::derate>, write<&C::derate>, derate},
         {"load_management", "margin_amps", read<&C::margin_amps>, write<&C::margin_amps>,
@@ -166,6 +182,14 @@ const std::vector<ConfigKey>& config_keys() {
         {"message_log", "days", read<&C::message_log_days>, write<&C::message_log_days>, days},
         {"message_log", "megabytes", read<&C::message_log_megabytes>,
          write<&C::message_log_megabytes>, megabytes},
+        {"retention", "samples_days", read<&C::retention_samples_days>,
+         write<&C::retention_samples_days>, days_or_ever},
+        {"retention", "transactions_years", read<&C::retention_transactions_years>,
+         write<&C::retention_transactions_years>, years_or_ever},
+        {"retention", "audit_years", read<&C::retention_audit_years>,
+         write<&C::retention_audit_years>, years_or_ever},
+        {"retention", "unknown_badges_days", read<&C::retention_unknown_badges_days>,
+         write<&C::retention_unknown_badges_days>, days_or_ever},
     };
     return keys;
 }

@@ -10,6 +10,7 @@
 #include "site/local_list.hpp"
 #include "site/operator_profiles.hpp"
 #include "site/safe_profiles.hpp"
+#include "site/transactions.hpp"
 
 namespace busbar::app {
 namespace {
@@ -58,6 +59,16 @@ void restore_transactions(site::Site& site, db::SiteSnapshot& snapshot, Now now)
     }
 }
 
+// What quotas are held against.
+void restore_energy_used(site::Site& site, const db::SiteSnapshot& snapshot, Now now) {
+    std::vector<site::UsedEnergy> used;
+    for (const auto& row : snapshot.used_energy) {
+        used.push_back({row.transaction, row.badge, row.stopped_at, row.energy_wh});
+    }
+    site.energy_used.restore(used, site.settings.time_zone, now.wall);
+    for (const auto& row : snapshot.open_transactions) site.energy_used.restore(row.start);
+}
+
 void restore_states(site::Site& site, const db::SiteSnapshot& snapshot) {
     for (const auto& row : snapshot.states) {
         if (row.kind == site::safe_current_kind) site::restore_safe_current(site, row);
@@ -69,8 +80,11 @@ void restore_states(site::Site& site, const db::SiteSnapshot& snapshot) {
         site::restore_operation(site, row);
         site::restore_operator_profiles(site, row);
         site::restore_configuration(site, row);
+        site::restore_clock(site, row);
         site::restore_availability(site, row);
         site::restore_local_list(site, row);
+        site::restore_unknown_badge(site, row);
+        site::restore_transaction_energy(site, row);
     }
     site::resolve_all_quirks(site);
 }
@@ -110,7 +124,9 @@ void restore(site::Site& site, db::SiteSnapshot snapshot, Now now) {
     site.now = now;
     site.next_transaction_key = snapshot.next_transaction_key;
     // Before the charge points: what is loaded is no edit that their lists would have to follow.
+    site::replace_badge_groups(site, std::move(snapshot.badge_groups));
     site::replace_badges(site, std::move(snapshot.badges));
+    restore_energy_used(site, snapshot, now);
     restore_charge_points(site, snapshot);
     restore_transactions(site, snapshot, now);
     restore_states(site, snapshot);

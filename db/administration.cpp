@@ -2,6 +2,9 @@
 
 #include <chrono>
 
+#include <boost/describe/class.hpp>
+
+#include "base/codec.hpp"
 #include "db/repository.hpp"
 #include "db/select.hpp"
 
@@ -29,23 +32,53 @@ auto in_transaction(const std::string& url, const Work& work) {
     });
 }
 
-// Whether the statement found a row to change.
-bool execute(const std::string& url, const std::string& sql, const Params& params) {
-    return in_transaction(url, [&](Transaction& transaction) {
-        return transaction.exec(sql, params).affected_rows() > 0;
-    });
+void write_unit(Transaction& transaction, std::vector<Record> records) {
+    if (records.empty()) return;
+    Unit unit;
+    unit.records = std::move(records);
+    write(transaction, {&unit, 1});
 }
 
-void save(const std::string& url, Record record) {
-    Unit unit;
-    unit.records.push_back(std::move(record));
-    in_transaction(url, [&](Transaction& transaction) {
-        write(transaction, {&unit, 1});
-        return true;
+// What the audit log says of a token.
+struct TokenAudit {
+    std::string name;
+    std::string role;
+};
+BOOST_DESCRIBE_STRUCT(TokenAudit, (), (name, role))
+
+// Revokes the tokens a condition on $1 names; returns how many.
+template <class Value>
+int revoke_where(const std::string& url, const std::string& condition, const Value& value) {
+    return in_transaction(url, [&](Transaction& transaction) {
+        const auto rows =
+            transaction.exec("UPDATE api_token SET revoked_at = now() WHERE " + condition +
+                                 " = $1 AND revoked_at IS NULL RETURNING id, name, role",
+                             Params{value});
+        std::vector<Record> entries;
+        for (const auto& row : rows) {
+            auto entry = command_line_entry("delete", "token", row[0].as<std::string>());
+            entry.before =
+                RawJson{to_json(TokenAudit{row[1].as<std::string>(), row[2].as<std::string>()})};
+            entries.emplace_back(std::move(entry));
+        }
+        write_unit(transaction, std::move(entries));
+        return static_cast<int>(rows.size());
     });
 }
 
 }  // namespace
+
+AuditEntry command_line_entry(std::string_view action, std::string_view object_kind,
+                              std::string object_id) {
+    using namespace std::chrono;
+    AuditEntry entry;
+    entry.at = floor<milliseconds>(system_clock::now());
+    entry.actor = "command line";
+    entry.action = action;
+    entry.object_kind = object_kind;
+    entry.object_id = std::move(object_id);
+    return entry;
+}
 
 std::vector<BadgeSaved> badges(const std::string& url) {
     return in_transaction(url, [](Transaction& t) { return select_badges(t); });
@@ -57,30 +90,12 @@ std::optional<BadgeSaved> badge(const std::string& url, const std::string& id_ta
     return std::move(found.front());
 }
 
-void save_badge(const std::string& url, const BadgeSaved& badge) { save(url, badge); }
-
-bool add_badge(const std::string& url, const BadgeSaved& badge) {
-    return in_transaction(url, [&](Transaction& transaction) {
-        // Nobody else adds the same one meanwhile.
+void edit_badges(const std::string& url, const EditBadges& edit) {
+    in_transaction(url, [&](Transaction& transaction) {
         transaction.exec("LOCK TABLE badge IN SHARE ROW EXCLUSIVE MODE");
-        if (!select_badges(transaction, badge.id_tag).empty()) return false;
-        Unit unit;
-        unit.records.emplace_back(badge);
-        write(transaction, {&unit, 1});
+        write_unit(transaction, edit(select_badges(transaction)));
         return true;
     });
-}
-
-bool block_badge(const std::string& url, const std::string& id_tag) {
-    return execute(url,
-                   "UPDATE badge SET status = 'blocked' "
-                   "WHERE lower(id_tag) = lower($1 COLLATE \"C\")",
-                   Params{id_tag});
-}
-
-bool remove_badge(const std::string& url, const std::string& id_tag) {
-    return execute(url, "DELETE FROM badge WHERE lower(id_tag) = lower($1 COLLATE \"C\")",
-                   Params{id_tag});
 }
 
 std::int64_t create_token(const std::string& url, const std::string& name, const std::string& role,
@@ -89,6 +104,9 @@ std::int64_t create_token(const std::string& url, const std::string& name, const
         const auto rows = transaction.exec(
             "INSERT INTO api_token (name, role, secret_hash) VALUES ($1, $2, $3) RETURNING id",
             Params{name, role, secret_hash});
+        auto entry = command_line_entry("create", "token", rows[0][0].as<std::string>());
+        entry.after = RawJson{to_json(TokenAudit{name, role})};
+        write_unit(transaction, {std::move(entry)});
         return rows[0][0].as<std::int64_t>();
     });
 }
@@ -98,31 +116,23 @@ std::vector<Token> tokens(const std::string& url) {
 }
 
 bool revoke_token(const std::string& url, std::int64_t id) {
-    return execute(url,
-                   "UPDATE api_token SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL",
-                   Params{id});
+    return revoke_where(url, "id", id) > 0;
 }
 
 int revoke_tokens(const std::string& url, const std::string& name) {
-    return in_transaction(url, [&](Transaction& transaction) {
-        const auto result = transaction.exec(
-            "UPDATE api_token SET revoked_at = now() WHERE name = $1 AND revoked_at IS NULL",
-            Params{name});
-        return static_cast<int>(result.affected_rows());
-    });
+    return revoke_where(url, "name", name);
 }
 
 std::vector<ChargePointSaved> charge_points(const std::string& url) {
     return in_transaction(url, [](Transaction& t) { return select_charge_points(t); });
 }
 
-void save_charge_point(const std::string& url, const ChargePointSaved& charge_point) {
-    save(url, charge_point);
-}
-
-bool set_charge_point_state(const std::string& url, const std::string& id,
-                            const std::string& state) {
-    return execute(url, "UPDATE charge_point SET state = $2 WHERE id = $1", Params{id, state});
+void edit_charge_points(const std::string& url, const EditChargePoints& edit) {
+    in_transaction(url, [&](Transaction& transaction) {
+        transaction.exec("LOCK TABLE charge_point IN SHARE ROW EXCLUSIVE MODE");
+        write_unit(transaction, edit(select_charge_points(transaction)));
+        return true;
+    });
 }
 
 }  // namespace busbar::db

@@ -63,7 +63,9 @@ FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $
      AS row (at, actor, action, object_kind, object_id, before, after, note)
 ON CONFLICT ON CONSTRAINT audit_log_key DO NOTHING)";
 
-// Whatever the charger made of it: read for this badge, or sent just so.
+// Whatever the charger made of it: read for this badge, or sent just so. A charger that has sent
+// one start under two spellings of a tag has left two rows that differ in nothing else: the second
+// gets a number behind its pseudonym, because they must not become one.
 constexpr const char* erase_badges = R"(
 WITH erased AS (SELECT left(lower(id_tag), 255) AS id_tag, pseudonym
                 FROM unnest($1::text[], $2::text[]) AS row (id_tag, pseudonym)),
@@ -71,19 +73,33 @@ WITH erased AS (SELECT left(lower(id_tag), 255) AS id_tag, pseudonym
      corrected AS (UPDATE transaction_correction c SET badge = e.pseudonym
                    FROM erased e WHERE left(lower(c.badge), 255) = e.id_tag),
      stopped AS (UPDATE orphan_stop o SET id_tag = e.pseudonym
-                 FROM erased e WHERE left(lower(o.id_tag), 255) = e.id_tag)
+                 FROM erased e WHERE left(lower(o.id_tag), 255) = e.id_tag),
+     found AS (
+        SELECT t.id, e.pseudonym, t.id_tag AS sent,
+               left(lower(coalesce(t.badge, t.id_tag)), 255) = e.id_tag AS is_its,
+               left(lower(t.stop_id_tag), 255) = e.id_tag AS ended_it,
+               row_number() OVER (PARTITION BY e.pseudonym, t.charge_point, t.connector_id,
+                                               t.started_at, t.meter_start_wh, t.start_received
+                                  ORDER BY t.id) AS number
+        FROM erased e JOIN transaction t
+             ON left(lower(t.badge), 255) = e.id_tag OR left(lower(t.id_tag), 255) = e.id_tag
+                OR left(lower(t.stop_id_tag), 255) = e.id_tag
+                   AND lower(t.stop_id_tag) <> lower(t.id_tag)),
+     -- For whoever reads the message log through (db/maintenance).
+     named AS (
+        INSERT INTO badge_erasure (id_tag, pseudonym)
+        SELECT DISTINCT ON (id_tag) id_tag, pseudonym
+        FROM (SELECT id_tag, pseudonym FROM erased UNION ALL
+              SELECT left(lower(sent), 255), pseudonym FROM found WHERE is_its) n
+        ON CONFLICT (id_tag) DO UPDATE SET
+            pseudonym = excluded.pseudonym, erased_at = now(), scrubbed_to = 0)
 UPDATE transaction t SET
-    badge = CASE WHEN left(lower(coalesce(t.badge, t.id_tag)), 255) = e.id_tag
-                 THEN e.pseudonym ELSE t.badge END,
-    id_tag = CASE WHEN left(lower(coalesce(t.badge, t.id_tag)), 255) = e.id_tag
-                  THEN e.pseudonym ELSE t.id_tag END,
-    stop_id_tag = CASE WHEN left(lower(t.stop_id_tag), 255) = e.id_tag
-                         OR left(lower(coalesce(t.badge, t.id_tag)), 255) = e.id_tag
-                            AND t.stop_id_tag IS NOT NULL
-                       THEN e.pseudonym ELSE t.stop_id_tag END
-FROM erased e
-WHERE left(lower(t.badge), 255) = e.id_tag OR left(lower(t.id_tag), 255) = e.id_tag
-   OR left(lower(t.stop_id_tag), 255) = e.id_tag)";
+    badge = CASE WHEN f.is_its THEN f.pseudonym ELSE t.badge END,
+    id_tag = CASE WHEN NOT f.is_its THEN t.id_tag WHEN f.number = 1 THEN f.pseudonym
+                  ELSE f.pseudonym || '-' || f.number END,
+    stop_id_tag = CASE WHEN f.ended_it OR f.is_its AND t.stop_id_tag IS NOT NULL
+                       THEN f.pseudonym ELSE t.stop_id_tag END
+FROM found f WHERE t.id = f.id)";
 
 }  // namespace
 

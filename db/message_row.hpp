@@ -20,7 +20,7 @@ struct MessageRow {
     std::string message_id;                  // "" if there is none
     std::string payload;                     // verbatim; an invalid frame as a whole
     std::optional<std::int32_t> latency_ms;  // of an answer: since its call
-    std::optional<std::string> violation;    // what is wrong with it
+    std::optional<std::string> violation;    // what is wrong with it, taken or not
 };
 
 struct MessageFilter {

@@ -87,6 +87,25 @@ std::vector<StoppedTransaction> select_recent(Transaction& transaction) {
     return out;
 }
 
+// No month of any time zone is longer.
+std::vector<UsedEnergy> select_used_energy(Transaction& transaction) {
+    const auto rows = transaction.exec(
+        "SELECT id, badge, " + milliseconds_of("stopped_at") +
+        ", energy_wh FROM transaction_in_force WHERE id IN ("
+        "SELECT id FROM transaction WHERE stopped_at > now() - interval '32 days' UNION "
+        "SELECT transaction FROM transaction_correction "
+        "WHERE stopped_at > now() - interval '32 days') "
+        "AND stopped_at IS NOT NULL AND energy_wh > 0 ORDER BY id");
+    std::vector<UsedEnergy> out;
+    for (const auto& row : rows) {
+        out.push_back({.transaction = row[0].as<std::int64_t>(),
+                       .badge = row[1].as<std::string>(),
+                       .stopped_at = time_of(row[2]),
+                       .energy_wh = row[3].as<std::int64_t>()});
+    }
+    return out;
+}
+
 std::vector<KnownLimit> select_limits(Transaction& transaction) {
     // Skips from connector to connector along the index; a plain GROUP BY would read every row.
     const auto rows = transaction.exec(
@@ -158,6 +177,7 @@ SiteSnapshot load_site(const std::string& url, const std::string& spill_path) {
         site.connectors = select_connectors(transaction);
         site.open_transactions = select_open(transaction);
         site.recent_transactions = select_recent(transaction);
+        site.used_energy = select_used_energy(transaction);
         site.limits = select_limits(transaction);
         site.tokens = select_tokens(transaction, false);
         site.states = select_states(transaction);

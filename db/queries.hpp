@@ -14,8 +14,10 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include "db/audit_row.hpp"
 #include "db/error.hpp"
 #include "db/message_row.hpp"
+#include "db/report_row.hpp"
 #include "db/rows.hpp"
 #include "db/token.hpp"
 
@@ -38,6 +40,14 @@ struct KnownLimit {
     std::optional<LimitAnswered> answered;
 };
 
+// A transaction that has stopped not long ago, as it counts.
+struct UsedEnergy {
+    TransactionKey transaction = 0;
+    std::string badge;
+    Timestamp stopped_at;
+    std::int64_t energy_wh = 0;
+};
+
 // All of the site's state that is kept, read in one snapshot.
 struct SiteSnapshot {
     std::vector<BadgeSaved> badges;
@@ -48,6 +58,7 @@ struct SiteSnapshot {
     std::vector<OpenTransaction> open_transactions;  // oldest first
     // Of each known charge point those that are kept at hand (db/rows.hpp). Oldest first.
     std::vector<StoppedTransaction> recent_transactions;
+    std::vector<UsedEnergy> used_energy;  // of those stopped in the last 32 days
     // Of each EVSE the newest command and, before it, those back to the last accepted one, oldest
     // first: what the charger may obey is among them.
     std::vector<KnownLimit> limits;
@@ -66,19 +77,30 @@ SiteSnapshot load_site(const std::string& url, const std::string& spill_path);
 // of units. Throws DatabaseError; what was not written stays in the spill.
 std::uint64_t drain_spill(const std::string& url, const std::string& spill_path);
 
+inline constexpr int transaction_limit_max = 10'000;
+
 struct TransactionFilter {
     std::optional<bool> active;
     std::optional<Timestamp> from;      // started_at >= from
     std::optional<Timestamp> to;        // started_at < to
-    std::optional<std::string> id_tag;  // whatever its case
+    std::optional<std::string> id_tag;  // of the badge that counts, whatever its case
     std::optional<std::string> charge_point;
-    int limit = 100;                       // rows a page, 1 to 1000
+    std::optional<std::string> group{};        // the badge's, whatever its case
+    std::optional<std::string> cost_centre{};  // whatever its case
+    std::optional<std::string> text{};         // in any of its texts
+    int limit = 100;                           // rows a page, 1 to transaction_limit_max
     std::optional<TransactionKey> cursor;  // `next` of the page before
 };
 
+// A transaction as its charger told it, and what an operator says instead.
 struct TransactionRow {
     TransactionStarted start;
     std::optional<TransactionStopped> stop;
+    std::optional<TransactionCorrected> correction{};
+    // As they count; once it has stopped.
+    std::string badge{};
+    std::optional<std::int64_t> energy_wh{};
+    std::optional<std::string> energy_source{};
 };
 
 // Newest first.
@@ -138,6 +160,11 @@ public:
                          std::function<void(ReadResult<SecurityEventPage>)> done);
     // The message log, searched for about a second at most.
     void messages(MessageFilter filter, std::function<void(ReadResult<MessagePage>)> done);
+    // The audit log.
+    void audit(AuditFilter filter, std::function<void(ReadResult<AuditPage>)> done);
+    // What `render` makes of the ended sessions; it runs on the thread of the reader.
+    void energy(EnergyFilter filter, std::function<std::string(EnergyData)> render,
+                std::function<void(ReadResult<std::string>)> done);
     // Nothing when the database answers and its schema is the one this program knows.
     void ping(std::function<void(std::optional<ReadError>)> done);
 

@@ -2,10 +2,13 @@
 
 #include <boost/asio/post.hpp>
 
+#include "db/audit_store.hpp"
 #include "db/message_store.hpp"
 #include "db/migrate.hpp"
 #include "db/queries.hpp"
+#include "db/report_store.hpp"
 #include "db/select.hpp"
+#include "db/transaction_store.hpp"
 #include "db/worker.hpp"
 
 namespace busbar::db {
@@ -13,44 +16,14 @@ namespace {
 
 constexpr std::size_t waiting_max = 64;
 
-TransactionPage read_transactions(Transaction& transaction, const TransactionFilter& filter) {
-    const int limit = std::clamp(filter.limit, 1, 1000);
-    const auto rows = transaction.exec(
-        "SELECT " + transaction_columns() +
-            " FROM transaction t WHERE ($1::boolean IS NULL OR (t.stopped_at IS NULL) = $1) "
-            "AND ($2::timestamptz IS NULL OR t.started_at >= $2) "
-            "AND ($3::timestamptz IS NULL OR t.started_at < $3) "
-            "AND ($4::text IS NULL OR left(lower(t.id_tag), 255) = left(lower($4 COLLATE \"C\"), "
-            "255)) "
-            "AND ($5::text IS NULL OR t.charge_point = $5) "
-            "AND ($6::bigint IS NULL OR t.id < $6) ORDER BY t.id DESC LIMIT $7",
-        Params{filter.active, filter.from, filter.to, filter.id_tag, filter.charge_point,
-               filter.cursor, limit + 1});
-    TransactionPage page;
-    for (const auto& row : rows) {
-        if (page.items.size() == static_cast<std::size_t>(limit)) {
-            page.next = page.items.back().start.id;
-            break;
-        }
-        page.items.push_back({start_of(row), stop_of(row)});
-    }
-    return page;
-}
-
-std::optional<TransactionRow> read_transaction(Transaction& transaction, TransactionKey id) {
-    const auto rows = transaction.exec(
-        "SELECT " + transaction_columns() + " FROM transaction t WHERE t.id = $1", Params{id});
-    if (rows.empty()) return std::nullopt;
-    return TransactionRow{start_of(rows[0]), stop_of(rows[0])};
-}
-
 MeterValuePage read_meter_values(Transaction& transaction, TransactionKey id,
                                  const std::optional<Timestamp>& cursor, int limit) {
     limit = std::clamp(limit, 1, 10'000);
     const auto rows = transaction.exec(
         "SELECT charge_point, connector_id, " + milliseconds_of("measured_at") + ", " +
             milliseconds_of("received_at") +
-            ", context, measurand, phase, location, unit, value, number, format FROM meter_sample "
+            ", context, measurand, phase, location, unit, value, number, format "
+            "FROM meter_value_kept "
             "WHERE transaction = $1 AND ($2::timestamptz IS NULL OR measured_at > $2) "
             "ORDER BY measured_at FETCH FIRST $3 ROWS WITH TIES",
         Params{id, cursor, limit});
@@ -231,6 +204,23 @@ void Reader::messages(MessageFilter filter, std::function<void(ReadResult<Messag
     impl_->submit<MessagePage>(
         [filter = std::move(filter)](Transaction& transaction) {
             return read_messages(transaction, filter);
+        },
+        std::move(done));
+}
+
+void Reader::audit(AuditFilter filter, std::function<void(ReadResult<AuditPage>)> done) {
+    impl_->submit<AuditPage>(
+        [filter = std::move(filter)](Transaction& transaction) {
+            return read_audit(transaction, filter);
+        },
+        std::move(done));
+}
+
+void Reader::energy(EnergyFilter filter, std::function<std::string(EnergyData)> render,
+                    std::function<void(ReadResult<std::string>)> done) {
+    impl_->submit<std::string>(
+        [filter, render = std::move(render)](Transaction& transaction) {
+            return render(read_energy(transaction, filter));
         },
         std::move(done));
 }

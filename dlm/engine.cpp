@@ -28,6 +28,7 @@ Output Engine::step(const Inputs& inputs, Now now) {
     state.update_safe_plan();
     state.observe(now);
     state.update_demand(now);
+    state.update_proofs();
     Output output;
     output.plan = state.make_plan(now);
     output.commands = state.make_commands(now);
@@ -100,6 +101,7 @@ void Engine::transaction_ended(std::string_view evse, Now) {
     Tracked& of = found->second;
     of.books.clear();
     of.demand.forget();
+    of.proof.forget();
     of.in_flight.reset();
     of.commanded.reset();
     of.free_since.reset();
@@ -123,6 +125,8 @@ void Engine::lost(std::string_view evse, Now now) {
     if (found == state_->evses.end() || !found->second.input.charging) return;
     Tracked& of = found->second;
     const Amps most = of.input.hardware_max;
+    state_->begin_guess(of);
+    of.proof.forget();
     of.books.on_disconnected();
     of.in_flight.reset();
     of.books.restore(most, most, now.mono + state_->settings.lease + lease_grace);
@@ -133,11 +137,14 @@ void Engine::lost(std::string_view evse, Now now) {
 
 void Engine::safe_lost(std::string_view evse) {
     const auto found = state_->evses.find(evse);
-    if (found != state_->evses.end()) found->second.safe_current = SafeCurrent{};
+    if (found == state_->evses.end()) return;
+    state_->begin_guess(found->second);
+    found->second.safe_current = SafeCurrent{};
 }
 
 void Engine::restore(std::string_view evse, Amps limit, Now now, Amps safe) {
     Tracked& of = state_->tracked(evse);
+    state_->begin_guess(of);
     of.books.restore(limit, safe, now.mono + state_->settings.lease + lease_grace);
     of.commanded = limit;
     of.commanded_at = of.limit_changed_at = now.mono;

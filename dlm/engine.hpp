@@ -51,6 +51,10 @@ struct EvseInput {
     bool being_set_up = false;
     // false: it cannot be held below its minimum, so that it is admitted before those that can.
     bool may_pause = true;
+    // It has been paused often enough: others are paused before it, if that helps.
+    bool pause_last = false;
+    // false: what it accepted counts once its measurements have shown it.
+    bool trusted = true;
     // It may fall back to this as well as to its safe current: profiles that others gave it.
     Amps also_held;
     // Raises are at least this far apart, in time and in current; lowerings never wait.

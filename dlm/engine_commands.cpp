@@ -163,6 +163,7 @@ Command Engine::State::book(Tracked& evse, Amps limit, Instant now) {
     if (!evse.commanded || limit != *evse.commanded) evse.limit_changed_at = now;
     if (!evse.commanded || limit > *evse.commanded) evse.raised_at = now;
     evse.books.on_sent(result.sequence, limit, evse.safe, now + settings.lease);
+    evse.proof.on_limit(limit);
     evse.in_flight = InFlight{result.sequence, limit, result.kind, now};
     evse.commanded = limit;
     evse.commanded_at = now;

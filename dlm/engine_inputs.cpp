@@ -47,6 +47,7 @@ void Engine::State::take_one(const EvseInput& input, Now now) {
     evse.present = true;
     // Some chargers drop what they were told when their connection closes.
     if (returned && evse.commanded) evse.renew_now = true;
+    if (started || next_car || !input.charging) evse.proof.forget();
     if (next_car || !input.charging) {
         evse.demand.forget();
         evse.free_since.reset();
@@ -131,8 +132,23 @@ void Engine::State::observe(Now now) {
 // for drawn before would hide as much of the building.
 Amps Engine::State::attributed(const Tracked& evse, Instant now) const {
     const Amps most = worst_case(evse, now);
-    if (evse.input.charging && !evse.input.controllable) return most;
+    if (evse.input.charging && !(evse.input.controllable && evse.input.trusted)) return most;
     return std::min(most, evse.books.leased(now).value_or(most));
+}
+
+void Engine::State::begin_guess(Tracked& evse) {
+    evse.certain_high =
+        std::min(evse.certain_high.value_or(evse.observed_high), evse.observed_high);
+    evse.measured_before = evse.input.measured_at;
+}
+
+// What must have been drawn for a fall of the books to be one of the meter, too.
+std::optional<PhaseAmps> Engine::State::shown(const Tracked& evse) const {
+    if (!evse.certain_high) return std::nullopt;
+    const bool is_new = evse.input.measured && evse.input.measured_at > evse.measured_before;
+    PhaseAmps result = is_new ? *evse.input.measured : PhaseAmps{};
+    for (Amps& phase : result) phase = std::max(phase, *evse.certain_high);
+    return result;
 }
 
 std::vector<Contribution> Engine::State::contributions(Instant now) {
@@ -147,6 +163,7 @@ std::vector<Contribution> Engine::State::contributions(Instant now) {
             old.phases = evse.observed_phases;
             old.previous_high = evse.observed_high;
             old.settled = true;
+            old.shown = shown(evse);
             result.push_back(old);
             seen.previous_high = Amps{};
         }
@@ -157,8 +174,12 @@ std::vector<Contribution> Engine::State::contributions(Instant now) {
             seen.draw_known = input.measured_at >= evse.raised_at + settling_time;
         }
         seen.settled = seen.settled || seen.high == Amps{};
+        seen.shown = shown(evse);
+        // With the next acknowledged limit the guess is over.
+        const bool is_guess = seen.high > evse.certain_high.value_or(seen.high);
+        if (!is_guess || seen.high < seen.previous_high) evse.certain_high.reset();
         // What a reservation leaves unused is not lent: nobody could take it back.
-        seen.silent = !seen.measured && is_member(evse, now) &&
+        seen.silent = !seen.measured && is_member(evse, now) && input.trusted &&
                       evse.limit_changed_at + rule::silent_after <= now;
         evse.observed_high = seen.high;
         evse.observed_phases = seen.phases;
@@ -209,6 +230,20 @@ void Engine::State::update_demand(Now now) {
         seen.maximum = input.hardware_max;
         seen.room_for_probe = room;
         evse.demand.update(seen, now.mono);
+    }
+}
+
+void Engine::State::update_proofs() {
+    for (auto& [id, evse] : evses) {
+        const EvseInput& input = evse.input;
+        if (input.trusted || !input.charging || !input.reachable || !input.measured) continue;
+        if (!evse.commanded || evse.in_flight || evse.suspect) continue;
+        Proof::Observation seen;
+        for (const Amps phase : *input.measured) seen.drawn = std::max(seen.drawn, phase);
+        seen.drawn_at = input.measured_at;
+        seen.limit = *evse.commanded;
+        seen.limit_changed_at = evse.limit_changed_at;
+        evse.proof.update(seen);
     }
 }
 

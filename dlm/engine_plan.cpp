@@ -62,7 +62,11 @@ Amps Engine::State::worst_case(const Tracked& evse, Instant now) const {
     const bool connected = input.reachable && !evse.suspect;
     const Amps booked =
         connected ? evse.books.worst_case_connected(now) : evse.books.worst_case(now);
-    if (input.charging) return input.controllable ? booked : std::max(booked, input.hardware_max);
+    if (input.charging) {
+        if (!input.controllable) return std::max(booked, input.hardware_max);
+        if (input.trusted) return booked;
+        return std::max(booked, evse.proof.most().value_or(input.hardware_max));
+    }
     if (evse.books.has_lease(now)) return booked;
     // A charger that is cut off may begin on its own. With a meter that shows, without it does not.
     if (!settings.metered && !input.reachable) return evse.books.worst_case(now);
@@ -109,6 +113,24 @@ Evse Engine::State::problem_evse(const Tracked& evse, Instant now) const {
     return result;
 }
 
+// What a charger is told is its share among equals; while it has not shown that it obeys, the
+// others get what is left beside the most that it may draw.
+Plan Engine::State::cautious_plan(Problem problem, Plan bold, Instant now) const {
+    std::vector<std::size_t> doubted;
+    for (std::size_t i = 0; i < admission_order.size(); ++i) {
+        const Tracked& evse = *admission_order[i];
+        if (evse.input.trusted || !is_member(evse, now)) continue;
+        const Amps most = worst_case(evse, now);
+        if (most <= bold.allocations[i].amps) continue;
+        problem.evses[i].reserved = most;
+        doubted.push_back(i);
+    }
+    if (doubted.empty()) return bold;
+    Plan cautious = solve(problem);
+    for (const std::size_t i : doubted) cautious.allocations[i] = std::move(bold.allocations[i]);
+    return cautious;
+}
+
 Plan Engine::State::make_plan(Now now) {
     Problem problem;
     problem.nodes.push_back(node(now.mono));
@@ -124,6 +146,7 @@ Plan Engine::State::make_plan(Now now) {
     std::stable_sort(admission_order.begin(), admission_order.end(),
                      [](const Tracked* a, const Tracked* b) {
                          if (a->input.may_pause != b->input.may_pause) return b->input.may_pause;
+                         if (a->spared() != b->spared()) return a->spared();
                          if (a->input.class_id != b->input.class_id) {
                              return a->input.class_id > b->input.class_id;
                          }
@@ -135,6 +158,7 @@ Plan Engine::State::make_plan(Now now) {
         problem.evses.push_back(std::move(evse));
     }
     plan = solve(problem);
+    plan = cautious_plan(std::move(problem), std::move(plan), now.mono);
     previous_capacity = previous_capacity ? capacity : plan.nodes[0].capacity;
     capacity = plan.nodes[0].capacity;
     for (std::size_t i = 0; i < admission_order.size(); ++i) {

@@ -12,6 +12,7 @@
 #include "dlm/demand.hpp"
 #include "dlm/engine.hpp"
 #include "dlm/observer.hpp"
+#include "dlm/proof.hpp"
 #include "dlm/safe_current.hpp"
 #include "dlm/safe_plan.hpp"
 #include "dlm/worst_case.hpp"
@@ -56,6 +57,7 @@ struct Tracked {
     bool present = false;  // in the newest inputs
     WorstCase books;
     Demand demand;
+    Proof proof;               // of chargers that are not trusted
     SafeCurrent safe_current;  // what the charger may hold of it
     Amps safe_target;          // by the safe plan
     Amps safe;                 // as far as it may be sent now: what commands and profiles say
@@ -74,10 +76,16 @@ struct Tracked {
 
     Amps observed_high;  // what the observer last took as the most it may draw
     Phases observed_phases{};
+    // The same before nothing was certain any more: what exceeds it is a guess.
+    std::optional<Amps> certain_high;
+    Instant measured_before{};  // and what is measured later tells of it
 
     Amps allocated;        // by the plan; what the ramp heads for
     bool planned = false;  // `allocated` is a share and not a reservation
     Reason reason;
+
+    // Has been paused often enough. One that is paused has no more to lose.
+    bool spared() const { return input.pause_last && !paused; }
 };
 
 struct Engine::State {
@@ -86,6 +94,9 @@ struct Engine::State {
     void observe(Now now);
     void update_safe_plan();
     void update_demand(Now now);
+    void update_proofs();
+    // The books cover more than this EVSE was ever told: it may draw that, but nobody has seen it.
+    void begin_guess(Tracked& evse);
     // Made on first sight.
     Tracked& tracked(std::string_view id);
 
@@ -136,9 +147,11 @@ private:
     void judge_overload(Now now);
     // What the observer must know of all EVSEs, and what has changed since it was last told.
     std::vector<Contribution> contributions(Instant now);
+    std::optional<PhaseAmps> shown(const Tracked& evse) const;
     // The most an EVSE draws now, for telling it from the building.
     Amps attributed(const Tracked& evse, Instant now) const;
     Evse problem_evse(const Tracked& evse, Instant now) const;
+    Plan cautious_plan(Problem problem, Plan bold, Instant now) const;
     void take_allocation(Tracked& evse, const Allocation& allocation, Instant now);
     Reason meter_reason(const Reason& reason, Instant now) const;
     bool claims_too_much(Instant now) const;

@@ -26,6 +26,7 @@ Amps Observer::PhaseState::pending() const {
 
 // A car that follows shows in the meter, and what has shown is pending no longer.
 void Observer::PhaseState::follow_meter(Amps metered) {
+    unexplained = Amps{};
     if (reference && metered >= *reference - noise && metered <= *reference + noise) return;
     Amps seen = reference ? *reference - metered : Amps{};
     reference = metered;
@@ -35,6 +36,7 @@ void Observer::PhaseState::follow_meter(Amps metered) {
         seen -= part;
         if (falls.front().amount == Amps{}) falls.pop_front();
     }
+    unexplained = std::max(seen, Amps{});
 }
 
 void Observer::PhaseState::take_changes(std::size_t p, std::span<const Contribution> evses,
@@ -49,7 +51,14 @@ void Observer::PhaseState::take_changes(std::size_t p, std::span<const Contribut
         if (evse.draw_known && evse.measured) {
             before = std::min(before, percent((*evse.measured)[p], 110));
         }
-        if (before > evse.high) falls.push_back({before - evse.high, now + follow_time});
+        if (evse.shown) before = std::min(before, (*evse.shown)[p]);
+        if (before <= evse.high) continue;
+        // A charger may follow before its answer is here: that much has fallen already.
+        const Amps part = std::min(unexplained, before - evse.high);
+        unexplained -= part;
+        if (before - part > evse.high) {
+            falls.push_back({before - part - evse.high, now + follow_time});
+        }
     }
 }
 

@@ -22,6 +22,8 @@ struct Contribution {
     bool settled = false;     // measured shows the present limit, or nothing is drawn for certain
     bool draw_known = false;  // measured since the last raise: it draws hardly more than that
     bool silent = false;      // its charger measures nothing, and its limit is not new
+    // previous_high was a guess: no more than this is known to have been drawn, and can fall.
+    std::optional<PhaseAmps> shown;
 };
 
 class Observer {
@@ -68,6 +70,7 @@ private:
         std::deque<Rise> rises;          // of limits that cars may be following
         std::deque<Snapshot> snapshots;  // of the last seconds
         std::optional<Amps> reference;   // last metered level, without its noise
+        Amps unexplained;                // by which the last sample fell before any limit had
         std::optional<Amps> estimate;
         std::deque<Estimate> highest;  // values fall from front to back
 

@@ -27,6 +27,7 @@
 #include "base/text.hpp"
 #include "net/byte_range.hpp"
 #include "net/http_response.hpp"
+#include "net/linger.hpp"
 #include "net/listener.hpp"
 #include "net/upload.hpp"
 
@@ -42,10 +43,8 @@ using Stream = beast::basic_stream<asio::ip::tcp, asio::io_context::executor_typ
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t piece_bytes = std::size_t{16} * 1024;
-// How long, and for how much, a client that was refused in the middle of its upload is read on, so
-// that the answer is not lost to a reset.
-constexpr std::chrono::seconds linger_timeout{5};
-constexpr std::uint64_t linger_bytes_max = std::uint64_t{8} << 20;
+// For a client that was refused in the middle of its upload.
+constexpr LingerLimits linger_limits{std::chrono::seconds{5}, std::uint64_t{8} << 20};
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -124,7 +123,6 @@ private:
     void on_sent(const error_code& error);
     void answer(int status, std::string text, bool reusable, std::string_view allow = {});
     void on_answered(const error_code& error, bool keep_open);
-    void linger(std::uint64_t bytes);
     std::chrono::milliseconds patience(std::uint64_t bytes) const;
     std::shared_ptr<Session> self() { return shared_from_this(); }
 
@@ -200,7 +198,7 @@ void FileDrop::Session::refuse_connection() {
     static constexpr std::string_view text =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\n"
         "Connection: close\r\n\r\n";
-    stream_.expires_after(linger_timeout);
+    stream_.expires_after(linger_limits.time);
     asio::async_write(stream_, asio::buffer(text),
                       [self = self()](error_code, std::size_t) { self->end(); });
 }
@@ -277,13 +275,13 @@ void FileDrop::Session::begin_upload() {
         return lose(refusal->status, std::move(refusal->detail));
     }
     if (!equal_ignoring_case(view(head[http::field::expect]), "100-continue")) return read_piece();
-    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
     stream_.expires_after(core_->limits.idle_timeout);
-    asio::async_write(stream_, asio::buffer(go_on), [self = self()](error_code error, std::size_t) {
-        if (self->stage_ != Stage::uploading) return;
-        if (error) return self->lose(0, "the connection ended");
-        self->read_piece();
-    });
+    asio::async_write(stream_, asio::buffer(continue_text),
+                      [self = self()](error_code error, std::size_t) {
+                          if (self->stage_ != Stage::uploading) return;
+                          if (error) return self->lose(0, "the connection ended");
+                          self->read_piece();
+                      });
 }
 
 // What is left of the time that this many bytes may take.
@@ -367,12 +365,7 @@ void FileDrop::Session::begin_download() {
         plan_download(view(head[http::field::range]), view(head[http::field::if_range]),
                       grant_.etag, outgoing_.bytes());
     auto& wire = header_.emplace();
-    wire.version(11);
-    wire.result(static_cast<unsigned>(plan.status));
-    wire.set(http::field::server, "Busbar");
-    for (const auto& [name, value] : plan.headers) wire.insert(name, value);
-    wire.keep_alive(head.keep_alive());
-    wire.content_length(plan.end - plan.first);
+    begin_answer(wire, plan, head.keep_alive());
     next_byte_ = head.method() == http::verb::head ? plan.end : plan.first;
     end_byte_ = plan.end;
     sent_bytes_ = 0;
@@ -419,13 +412,10 @@ void FileDrop::Session::answer(int status, std::string text, bool reusable,
     const auto& request = parser_->get();
     const bool keep_open = reusable && parser_->is_done() && request.keep_alive();
     auto& wire = response_.emplace();
-    wire.version(11);
-    wire.result(static_cast<unsigned>(status));
-    wire.set(http::field::server, "Busbar");
+    begin_answer(wire, status, keep_open);
     wire.set(http::field::content_type, "text/plain");
     if (!allow.empty())
         wire.set(http::field::allow, beast::string_view{allow.data(), allow.size()});
-    wire.keep_alive(keep_open);
     text += '\n';
     wire.content_length(text.size());
     if (request.method() != http::verb::head) wire.body() = std::move(text);
@@ -438,20 +428,9 @@ void FileDrop::Session::answer(int status, std::string text, bool reusable,
 void FileDrop::Session::on_answered(const error_code& error, bool keep_open) {
     if (error || stage_ != Stage::answering) return end();
     if (keep_open) return read_head();
-    error_code ignored;
-    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
     stage_ = Stage::lingering;
-    stream_.expires_after(linger_timeout);
-    linger(0);
-}
-
-void FileDrop::Session::linger(std::uint64_t bytes) {
-    if (bytes > linger_bytes_max) return end();
-    stream_.async_read_some(asio::buffer(piece_),
-                            [self = self(), bytes](error_code error, std::size_t size) {
-                                if (error || self->stage_ != Stage::lingering) return self->end();
-                                self->linger(bytes + size);
-                            });
+    stream_.expires_never();
+    linger(stream_.socket(), linger_limits, [self = self()] { self->end(); });
 }
 
 struct FileDrop::Thread {
@@ -465,11 +444,7 @@ struct FileDrop::Thread {
 FileDrop::FileDrop(asio::io_context& owner_loop, std::string_view address, std::uint16_t port,
                    const FileDropLimits& limits, FileDropEvents events)
     : core_(std::make_shared<Core>(limits, std::move(events), owner_loop.get_executor())) {
-    core_->listener = std::make_unique<Listener>(*core_->loop, address, port,
-                                                 [weak = std::weak_ptr{core_}](LoopSocket socket) {
-                                                     if (const auto core = weak.lock())
-                                                         core->admit(std::move(socket));
-                                                 });
+    core_->listener = std::make_unique<Listener>(*core_->loop, address, port, admitted_by(core_));
     thread_ = std::make_unique<Thread>(*core_->loop);
 }
 

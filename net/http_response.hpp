@@ -7,6 +7,7 @@
 
 #include <boost/system/error_code.hpp>
 
+#include "net/byte_range.hpp"
 #include "net/http_server.hpp"
 
 namespace busbar::net {
@@ -31,6 +32,24 @@ bool is_malformed(const boost::system::error_code& error);
 HttpResponse problem(int status, std::string_view detail);
 // A problem document about a part of the request that is larger than it may be.
 HttpResponse too_large(int status, std::string_view part, std::size_t bytes_max);
+
+// What every answer begins with. `Wire` is a response of the HTTP library.
+template <class Wire>
+void begin_answer(Wire& wire, int status, bool keep_open) {
+    wire.version(11);
+    wire.result(static_cast<unsigned>(status));
+    wire.set("Server", "Busbar");
+    wire.keep_alive(keep_open);
+}
+template <class Wire>
+void begin_answer(Wire& wire, const DownloadPlan& plan, bool keep_open) {
+    begin_answer(wire, plan.status, keep_open);
+    for (const auto& [name, value] : plan.headers) wire.set(name, value);
+    wire.content_length(plan.end - plan.first);
+}
+
+// The answer to "Expect: 100-continue".
+inline constexpr std::string_view continue_text = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // A header value that cannot begin a new header.
 std::string single_line(std::string text);

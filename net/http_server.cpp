@@ -1,6 +1,5 @@
 #include "net/http_server.hpp"
 
-#include <array>
 #include <unordered_set>
 
 #include <spdlog/spdlog.h>
@@ -22,6 +21,8 @@
 #include "base/text.hpp"
 #include "net/byte_range.hpp"
 #include "net/http_response.hpp"
+#include "net/linger.hpp"
+#include "net/stream_writer.hpp"
 #include "net/upload.hpp"
 
 namespace busbar::net {
@@ -33,12 +34,9 @@ namespace http = beast::http;
 using boost::system::error_code;
 using Stream = beast::basic_stream<asio::ip::tcp, asio::io_context::executor_type>;
 
-// How long, and for how much, a peer that was refused in the middle of its request is read on, so
-// that the answer is not lost to a reset.
-constexpr std::chrono::seconds linger_timeout{2};
-constexpr std::size_t linger_bytes_max = std::size_t{4} * 1024 * 1024;
+// For a peer that was refused in the middle of its request.
+constexpr LingerLimits linger_limits{std::chrono::seconds{2}, std::uint64_t{4} << 20};
 constexpr std::size_t first_read = std::size_t{4} * 1024;
-constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t piece_bytes = std::size_t{64} * 1024;  // of a file
 
 }  // namespace
@@ -51,10 +49,12 @@ public:
     void admit(LoopSocket socket);
     void stop();
     void abandon();
+    void end_streams();
 
     const HttpLimits limits;
     const Handler handler;
     std::unordered_set<std::shared_ptr<Session>> sessions;
+    std::vector<std::weak_ptr<EventStream>> streams;  // of sessions that have ended
     asio::any_io_executor worker;
     BodyJudge judge;
     std::unique_ptr<Listener> listener;
@@ -105,9 +105,9 @@ private:
     void send_file_head(const HttpResponse& response);
     void send_file_piece();
     void respond(HttpResponse response, bool reusable);
+    void send_stream(const HttpResponse& response);
     void on_written(const error_code& error, bool keep_open);
     void next_request();
-    void linger(std::size_t bytes);
 
     std::shared_ptr<Core> core_;
     Stream stream_;
@@ -116,7 +116,6 @@ private:
     beast::flat_buffer buffer_;
     std::optional<http::request_parser<http::string_body>> parser_;
     std::optional<http::response<http::string_body>> response_;
-    std::array<char, 4096> discarded_{};
     bool wants_keep_alive_ = false;
     bool is_head_ = false;
 
@@ -151,6 +150,13 @@ void HttpServer::Core::stop() {
     listener->close();
     const std::vector<std::shared_ptr<Session>> present{sessions.begin(), sessions.end()};
     for (const auto& session : present) session->stop();
+    end_streams();
+}
+
+void HttpServer::Core::end_streams() {
+    for (const auto& weak : std::exchange(streams, {})) {
+        if (const auto stream = weak.lock()) stream->end();
+    }
 }
 
 void HttpServer::Core::abandon() {
@@ -159,6 +165,7 @@ void HttpServer::Core::abandon() {
     const auto present = std::move(sessions);
     sessions.clear();
     for (const auto& session : present) session->end();
+    end_streams();
 }
 
 void HttpServer::Session::end() {
@@ -216,7 +223,7 @@ void HttpServer::Session::on_head(const error_code& error) {
         !equal_ignoring_case({expect.data(), expect.size()}, "100-continue")) {
         return read_body();
     }
-    write(go_on, &Session::read_body);
+    write(continue_text, &Session::read_body);
 }
 
 void HttpServer::Session::read_body() {
@@ -309,7 +316,7 @@ void HttpServer::Session::begin_file(const BodyPlan& plan) {
             if (refusal) return self.refuse(*refusal);
             const auto expect = self.file_->request.header("Expect");
             if (!equal_ignoring_case(expect, "100-continue")) return self.read_file_piece();
-            self.write(go_on, &Session::read_file_piece);
+            self.write(continue_text, &Session::read_file_piece);
         });
 }
 
@@ -365,14 +372,12 @@ void HttpServer::Session::respond(HttpResponse response, bool reusable) {
     stage_ = Stage::writing;
     const bool keep_open = reusable && wants_keep_alive_ && !core_->stopping;
     if (response.file && core_->judge) return send_file(std::move(response), keep_open);
+    if (response.stream && !is_head_) return send_stream(response);
     auto& wire = response_.emplace();
-    wire.version(11);
-    wire.result(static_cast<unsigned>(response.status));
-    wire.set(http::field::server, "Busbar");
+    begin_answer(wire, response.status, keep_open);
     for (auto& [name, value] : response.headers) {
         wire.insert(single_line(std::move(name)), single_line(std::move(value)));
     }
-    wire.keep_alive(keep_open);
     if (!has_no_body(response.status)) {
         if (!response.content_type.empty()) {
             wire.set(http::field::content_type, single_line(std::move(response.content_type)));
@@ -385,6 +390,16 @@ void HttpServer::Session::respond(HttpResponse response, bool reusable) {
                       [self = shared_from_this(), keep_open](error_code error, std::size_t) {
                           self->on_written(error, keep_open);
                       });
+}
+
+// The connection is the stream's from here on.
+void HttpServer::Session::send_stream(const HttpResponse& response) {
+    auto stream = std::make_shared<EventStream>();
+    std::erase_if(core_->streams, [](const auto& weak) { return weak.expired(); });
+    core_->streams.push_back(stream);
+    write_stream(stream_.release_socket(), stream_head(response), stream);
+    end();
+    response.stream(std::move(stream));
 }
 
 void HttpServer::Session::send_file(HttpResponse response, bool keep_open) {
@@ -403,15 +418,10 @@ void HttpServer::Session::send_file_head(const HttpResponse& response) {
     file_->plan = plan_download(request.header("Range"), request.header("If-Range"),
                                 response.file->etag, file_->outgoing.bytes());
     auto& wire = file_->header;
-    wire.version(11);
-    wire.result(static_cast<unsigned>(file_->plan.status));
-    wire.set(http::field::server, "Busbar");
     for (const auto& [name, value] : response.headers) {
         wire.insert(single_line(name), single_line(value));
     }
-    for (const auto& [name, value] : file_->plan.headers) wire.set(name, value);
-    wire.keep_alive(file_->keep_open);
-    wire.content_length(file_->plan.end - file_->plan.first);
+    begin_answer(wire, file_->plan, file_->keep_open);
     if (is_head_) file_->plan.first = file_->plan.end;
     file_->serializer.emplace(wire);
     stream_.expires_after(core_->limits.write_timeout);
@@ -446,11 +456,9 @@ void HttpServer::Session::send_file_piece() {
 void HttpServer::Session::on_written(const error_code& error, bool keep_open) {
     if (error || stage_ != Stage::writing) return end();
     if (keep_open && !core_->stopping) return next_request();
-    error_code ignored;
-    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
     stage_ = Stage::lingering;
-    stream_.expires_after(linger_timeout);
-    linger(0);
+    stream_.expires_never();
+    linger(stream_.socket(), linger_limits, [self = shared_from_this()] { self->end(); });
 }
 
 void HttpServer::Session::next_request() {
@@ -462,15 +470,6 @@ void HttpServer::Session::next_request() {
     read_first_bytes();
 }
 
-void HttpServer::Session::linger(std::size_t bytes) {
-    if (bytes > linger_bytes_max) return end();
-    stream_.async_read_some(asio::buffer(discarded_),
-                            [self = shared_from_this(), bytes](error_code error, std::size_t size) {
-                                if (error || self->stage_ != Stage::lingering) return self->end();
-                                self->linger(bytes + size);
-                            });
-}
-
 HttpServer::HttpServer(asio::io_context& loop, std::string_view address, std::uint16_t port,
                        const HttpLimits& limits, Handler handler)
     : core_(std::make_shared<Core>(limits, std::move(handler))) {
@@ -479,11 +478,7 @@ HttpServer::HttpServer(asio::io_context& loop, std::string_view address, std::ui
                           ": HTTP without TLS serves its own machine only; configure 127.0.0.1 or "
                           "::1.");
     }
-    core_->listener = std::make_unique<Listener>(loop, address, port,
-                                                 [weak = std::weak_ptr{core_}](LoopSocket socket) {
-                                                     if (const auto core = weak.lock())
-                                                         core->admit(std::move(socket));
-                                                 });
+    core_->listener = std::make_unique<Listener>(loop, address, port, admitted_by(core_));
 }
 
 void HttpServer::serve_files(asio::any_io_executor worker, BodyJudge judge) {

@@ -20,6 +20,8 @@
 
 namespace busbar::net {
 
+class EventStream;
+
 struct HttpRequest {
     std::string method;             // "GET"
     std::string target;             // raw: "/api/v1/badges/A%2F1?limit=5"
@@ -55,6 +57,8 @@ struct HttpResponse {
     std::string body;  // left out of the answer to HEAD, and with 204 and 304
     std::vector<std::pair<std::string, std::string>> headers;
     std::optional<HttpFile> file{};  // instead of the body; Range is heeded, the type is set
+    // Instead of the body: an answer without end, into what this is called with. Not for HEAD.
+    std::function<void(std::shared_ptr<EventStream>)> stream{};
 };
 
 // Where a request's body goes that is too large for memory, or why it is not taken at all.

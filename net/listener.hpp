@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/io_context.hpp>
@@ -46,6 +47,14 @@ private:
     class Loop;
     std::shared_ptr<Loop> loop_;
 };
+
+// Hands what is accepted to `owner->admit(socket)`, as long as there is one.
+template <class Owner>
+Listener::Accepted admitted_by(const std::shared_ptr<Owner>& owner) {
+    return [weak = std::weak_ptr{owner}](LoopSocket socket) {
+        if (const auto present = weak.lock()) present->admit(std::move(socket));
+    };
+}
 
 // Whether a listener on this address can be reached from this machine only.
 bool is_loopback(std::string_view address);

@@ -42,7 +42,10 @@ std::string_view cut_to_characters(std::string_view text, std::size_t bytes_max)
 class BeastLink final : public Link, public std::enable_shared_from_this<BeastLink> {
 public:
     BeastLink(LoopSocket socket, const LinkLimits& limits)
-        : stream_(std::move(socket)), limits_(limits) {
+        : stream_(std::move(socket)),
+          limits_(limits),
+          ping_interval_(limits.ping_interval),
+          idle_timeout_(limits.idle_timeout) {
         stream_.auto_fragment(false);  // small stacks mishandle continuation frames
         stream_.read_message_max(limits.message_bytes_max);
         stream_.text(true);
@@ -101,7 +104,7 @@ public:
         observer_ = std::move(observer);
         state_ = State::open;
         silent_since_ = monotonic_now();
-        next_ping_ = silent_since_ + limits_.ping_interval;
+        next_ping_ = silent_since_ + ping_interval_;
         read_more();
     }
 
@@ -132,6 +135,19 @@ public:
         if (state_ != State::open || probes_.size() == probes_max) return done(false);
         probes_.push_back({monotonic_now() + within, std::move(done)});
         if (!pinging_) ping();
+    }
+
+    void ping_every(std::optional<std::chrono::milliseconds> interval) override {
+        const auto wanted = interval.value_or(limits_.ping_interval);
+        if (wanted == ping_interval_) return;
+        ping_interval_ = wanted;
+        next_ping_ = monotonic_now() + wanted;
+        idle_timeout_ = limits_.idle_timeout;
+        if (!interval || idle_timeout_.count() == 0) return;
+        // Two pings and the time for the last answer. Silence without pings proves nothing.
+        constexpr std::chrono::seconds answer_time{5};
+        idle_timeout_ = wanted.count() == 0 ? std::chrono::milliseconds{0}
+                                            : std::max(idle_timeout_, 2 * wanted + answer_time);
     }
 
     void frame_as(SendFraming framing) override {
@@ -168,12 +184,12 @@ public:
         const bool closing = state_ == State::closing || state_ == State::peer_closing;
         if (closing && now >= close_deadline_) return cut();
         if (state_ != State::open) return;
-        if (limits_.idle_timeout.count() > 0 && now - silent_since_ >= limits_.idle_timeout) {
+        if (idle_timeout_.count() > 0 && now - silent_since_ >= idle_timeout_) {
             return drop("nothing was heard from the peer for " +
                         std::to_string((now - silent_since_).count()) + " ms");
         }
-        if (limits_.ping_interval.count() > 0 && now >= next_ping_ && !pinging_) {
-            next_ping_ = now + limits_.ping_interval;
+        if (ping_interval_.count() > 0 && now >= next_ping_ && !pinging_) {
+            next_ping_ = now + ping_interval_;
             ping();
         }
     }
@@ -315,6 +331,8 @@ private:
 
     Stream stream_;
     const LinkLimits limits_;
+    std::chrono::milliseconds ping_interval_;
+    std::chrono::milliseconds idle_timeout_;
     std::shared_ptr<LinkObserver> observer_;
     State state_ = State::upgrading;
     SendFraming framing_;

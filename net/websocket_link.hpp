@@ -88,6 +88,8 @@ public:
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
     // Pings; tells whether anything was heard within this time, or that the link has ended.
     virtual void probe(std::chrono::milliseconds within, std::function<void(bool alive)> done) = 0;
+    // Pings this often from now on, instead of as the limits say; see Connection::ping_every.
+    virtual void ping_every(std::optional<std::chrono::milliseconds> interval) = 0;
     // Cuts the TCP connection; on_end follows later with this cause.
     virtual void drop(std::string_view cause) = 0;
     // Cuts it and forgets the observer without a further call.

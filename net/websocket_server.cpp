@@ -149,6 +149,10 @@ public:
         link_->probe(within, std::move(done));
     }
 
+    void ping_every(std::optional<std::chrono::milliseconds> interval) override {
+        if (link_) link_->ping_every(interval);
+    }
+
     void on_text(std::string_view text) override {
         if (!core_->alive) return;
         const auto self = shared_from_this();

@@ -55,6 +55,11 @@ public:
     // Pings; tells whether anything was heard within this time. No once the connection has ended.
     virtual void probe(std::chrono::milliseconds within, std::function<void(bool alive)> done) = 0;
 
+    // Pings this often from now on; nothing: as the limits say; 0: never. A peer that is pinged
+    // seldom may be silent for longer than the idle timeout: it is then cut off after two pings
+    // without an answer, and one that is never pinged only when TCP gives it up.
+    virtual void ping_every(std::optional<std::chrono::milliseconds>) {}
+
     // Why it ended, in words; "" while it is open.
     virtual std::string_view end_cause() const { return {}; }
 };

@@ -1,6 +1,7 @@
 #include "ocpp/repair.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/json_text.hpp"
@@ -11,7 +12,11 @@ namespace {
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20; }
+
+// The numbers of OCPP that may have decimals: there, a comma may as well be the decimal one.
+constexpr std::array<std::string_view, 2> with_decimals{"limit", "minChargingRate"};
 
 // The value of the four hexadecimal digits text begins with, or -1.
 int hex_value(std::string_view text) {
@@ -40,7 +45,7 @@ public:
         }
         while (at_ < in_.size() && take_one()) {
         }
-        if (depth_ > 0) out_.unfinished = {begin_, out_.text.size() - begin_};
+        if (!open_.empty()) out_.unfinished = {begin_, out_.text.size() - begin_};
         if (out_.arrays.size() + (out_.unfinished ? 1 : 0) > 1) note("several_in_one_frame");
         return std::move(out_);
     }
@@ -54,7 +59,7 @@ private:
     // One step outside of strings; false where the rest is of no use.
     bool take_one() {
         const char c = in_[at_];
-        if (c == '"' && depth_ > 0) {
+        if (c == '"' && !open_.empty()) {
             take_string();
             last_ = '"';
             return true;
@@ -70,7 +75,7 @@ private:
             out_.text += c;
         } else if (c == ',') {
             take_comma();
-        } else if (depth_ == 0 && (c != '[' || out_.arrays.size() == arrays_max_)) {
+        } else if (open_.empty() && (c != '[' || out_.arrays.size() == arrays_max_)) {
             if (!out_.arrays.empty()) note("trailing_garbage");
             return false;
         } else {
@@ -81,33 +86,85 @@ private:
 
     // Two parts of a number must not become one where something is dropped between them.
     void separate() {
-        if (depth_ > 0 &&
+        if (!open_.empty() &&
             std::string_view{"[]{}:\" "}.find(out_.text.back()) == std::string::npos) {
             out_.text += ' ';
         }
     }
 
-    // A comma is written once a value follows it.
+    // A comma is written once a value follows it, where it stood.
     void take_comma() {
-        const bool is_due = depth_ > 0 && !comma_waits_ && last_ != '[' && last_ != '{';
+        const bool is_due = !open_.empty() && !comma_at_ && last_ != '[' && last_ != '{';
+        if (is_due && take_thousands()) return;
         if (!is_due) note("stray_comma");
-        comma_waits_ |= is_due;
+        if (is_due) comma_at_ = out_.text.size();
     }
     void write_comma() {
-        if (std::exchange(comma_waits_, false)) out_.text += ',';
+        if (comma_at_) out_.text.insert(*comma_at_, 1, ',');
+        comma_at_.reset();
+    }
+
+    // Commas within the value of a member, which a name or the object's end must follow: they
+    // separate thousands if just three digits stand behind each of them.
+    bool take_thousands() {
+        if (open_.back() != '{' || !begins_grouped_integer()) return false;
+        auto rest = in_.substr(at_);
+        std::string digits;
+        while (rest.size() >= 3 && is_digit(rest[0]) && is_digit(rest[1]) && is_digit(rest[2])) {
+            digits += rest.substr(0, 3);
+            rest.remove_prefix(3);
+            if (rest.size() < 2 || rest[0] != ',' || !is_digit(rest[1])) break;
+            rest.remove_prefix(1);
+        }
+        if (digits.empty() || !ends_member(rest)) return false;
+        note("thousands_separator");
+        out_.text += digits;
+        at_ = in_.size() - rest.size();
+        return true;
+    }
+
+    // Whether what was written last is the name of a member without decimals and one to three
+    // digits of an integer that may go on.
+    bool begins_grouped_integer() const {
+        std::string_view text = out_.text;
+        const auto behind = text.find_last_not_of("0123456789");
+        if (behind == std::string_view::npos) return false;
+        const auto digits = text.substr(behind + 1);
+        if (digits.empty() || digits.size() > 3 || digits.front() == '0') return false;
+        text.remove_suffix(digits.size());
+        if (text.ends_with('-')) text.remove_suffix(1);
+        while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+        if (!text.ends_with(':')) return false;
+        text.remove_suffix(1);
+        while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+        return std::none_of(with_decimals.begin(), with_decimals.end(), [&](std::string_view name) {
+            return text.ends_with("\"" + std::string{name} + "\"");
+        });
+    }
+
+    static bool ends_member(std::string_view rest) {
+        const auto skip_blanks = [&] {
+            while (!rest.empty() && is_blank(rest.front())) rest.remove_prefix(1);
+        };
+        skip_blanks();
+        if (rest.starts_with('}')) return true;
+        if (!rest.starts_with(',')) return false;
+        rest.remove_prefix(1);
+        skip_blanks();
+        return rest.starts_with('"');
     }
 
     void take_plain(char c) {
         const bool closes = c == ']' || c == '}';
-        if (closes && std::exchange(comma_waits_, false)) note("stray_comma");
+        if (closes && std::exchange(comma_at_, std::nullopt)) note("stray_comma");
         write_comma();
-        if (depth_ == 0) begin_ = out_.text.size();
+        if (open_.empty()) begin_ = out_.text.size();
         out_.text += c;
         last_ = c;
-        depth_ += c == '[' || c == '{';
-        if (closes && --depth_ == 0) {
-            out_.arrays.push_back({begin_, out_.text.size() - begin_});
-        }
+        if (c == '[' || c == '{') open_ += c;
+        if (!closes) return;
+        open_.pop_back();
+        if (open_.empty()) out_.arrays.push_back({begin_, out_.text.size() - begin_});
     }
 
     void take_string() {
@@ -190,10 +247,10 @@ private:
     std::size_t arrays_max_;
     std::size_t at_ = 0;
     MendedText out_;
-    int depth_ = 0;
-    std::size_t begin_ = 0;     // of the present array
-    char last_ = '\0';          // written last outside of strings, blanks and commas aside
-    bool comma_waits_ = false;  // one that was read and not written yet
+    std::string open_;       // brackets, the innermost at the back
+    std::size_t begin_ = 0;  // of the present array
+    char last_ = '\0';       // written last outside of strings, blanks and commas aside
+    std::optional<std::size_t> comma_at_;  // where one belongs that was read and not written yet
 };
 
 }  // namespace

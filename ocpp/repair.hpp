@@ -22,8 +22,8 @@ struct MendedText {
     std::vector<Part> arrays;
     std::optional<Part> unfinished;  // the beginning of an array, to the end of the text
     // Kinds for counting, each once: "byte_order_mark", "nul_bytes", "raw_control_characters",
-    // "invalid_utf8", "lone_surrogate", "bad_escape", "stray_comma", "trailing_garbage",
-    // "several_in_one_frame".
+    // "invalid_utf8", "lone_surrogate", "bad_escape", "stray_comma", "thousands_separator",
+    // "trailing_garbage", "several_in_one_frame".
     std::vector<std::string_view> kinds;
 
     std::string_view part(Part part) const {
@@ -33,7 +33,8 @@ struct MendedText {
 
 // Drops what cannot belong to a message (byte order mark, NUL bytes, commas where no value is,
 // anything behind the last array) and makes valid text of strings: raw control characters are
-// escaped, what is no Unicode becomes U+FFFD. At most `arrays_max` arrays; the rest is garbage.
+// escaped, what is no Unicode becomes U+FFFD. Commas between the thousands of an integer go where
+// nothing else can be meant. At most `arrays_max` arrays; the rest is garbage.
 // Text that does not begin with an array gives none. The result may still be no JSON.
 MendedText mend(std::string_view text, std::size_t arrays_max);
 

@@ -15,7 +15,6 @@ namespace {
 constexpr std::size_t oddities_max = 64;
 constexpr std::size_t detail_size_max = 200;
 constexpr std::size_t unanswered_max = 64;
-constexpr std::size_t timed_out_max = 16;
 
 // What these ask for is true of the moment: a repeat is answered anew, which changes nothing.
 constexpr std::array<std::string_view, 3> asking_for_the_moment{"Heartbeat", "BootNotification",
@@ -82,22 +81,65 @@ void Session::reject(std::string_view text, std::string_view id, std::string kin
     note(std::move(kind), std::move(detail));
 }
 
-void Session::show_call_received(Now now, const IncomingCall& call, std::string_view violation) {
+// The observer sees a call once it is known what is wrong with it.
+void Session::keep_unseen(Now now, const IncomingCall& call, std::string_view violation) {
     if (!observer_) return;
-    if (unanswered_.size() == unanswered_max) unanswered_.erase(unanswered_.begin());
-    unanswered_.push_back({call.id, call.action, now.mono});
+    if (unanswered_.size() == unanswered_max) {
+        show_call(unanswered_.front());
+        unanswered_.erase(unanswered_.begin());
+    }
+    unanswered_.push_back(
+        {call.id, call.action, now.mono,
+         Unanswered::Unseen{std::string{behind_members(call.text, 3)}, std::string{violation}}});
+}
+
+void Session::show_call(Unanswered& call) {
+    if (!observer_ || !call.unseen) return;
+    const auto unseen = std::exchange(call.unseen, std::nullopt);
     observer_({.direction = Frame::Direction::in,
                .type = Frame::Type::call,
                .action = call.action,
                .id = call.id,
-               .payload = behind_members(call.text, 3),
+               .payload = unseen->payload,
                .call_at = {},
-               .violation = violation});
+               .violation = unseen->violation});
+}
+
+void Session::show_unseen() {
+    for (auto& call : unanswered_) show_call(call);
+}
+
+void Session::show_unseen(std::string_view id) {
+    for (auto& call : unanswered_) {
+        if (call.id == id) show_call(call);
+    }
+}
+
+void Session::judged(std::string_view id, std::string_view deviations) {
+    const auto call = std::find_if(unanswered_.begin(), unanswered_.end(),
+                                   [&](const Unanswered& u) { return u.id == id && u.unseen; });
+    if (call == unanswered_.end()) return;
+    auto& violation = call->unseen->violation;
+    if (!violation.empty() && !deviations.empty()) violation += ", ";
+    violation += deviations;
+    show_call(*call);
+}
+
+void Session::show_call_sent() {
+    if (!observer_) return;
+    observer_({.direction = Frame::Direction::out,
+               .type = Frame::Type::call,
+               .action = outstanding_->action,
+               .id = outstanding_->id,
+               .payload = behind_members(output_.back(), 3),
+               .call_at = {},
+               .violation = {}});
 }
 
 // Shows the answer that was written last.
 void Session::show_answer(std::string_view id, Frame::Type type, std::string_view violation) {
     if (!observer_) return;
+    show_unseen(id);
     const auto call = std::find_if(unanswered_.begin(), unanswered_.end(),
                                    [&](const Unanswered& u) { return u.id == id; });
     const bool known = call != unanswered_.end();
@@ -113,6 +155,7 @@ void Session::show_answer(std::string_view id, Frame::Type type, std::string_vie
 
 std::vector<IncomingCall> Session::receive(Now now, std::string_view text) {
     Calls calls;
+    show_unseen();
     // Keep-alives of small stacks: nothing to count.
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return calls;
     if (json_depth(text) > json_depth_max) {
@@ -230,11 +273,12 @@ void Session::receive_call(Now now, std::string id, Json& frame, std::string_vie
     if (payload.is_null()) payload = Json::object();
     IncomingCall call{std::move(id), frame[2].get<std::string>(),
                       std::make_shared<const Json>(std::move(payload)), text};
-    show_call_received(now, call,
-                       !has_payload            ? "payload_missing"
-                       : !frame[1].is_string() ? "message_id_not_text"
-                                               : violation);
-    if (!answer_again(now, call)) calls.push_back(std::move(call));
+    keep_unseen(now, call,
+                !has_payload            ? "payload_missing"
+                : !frame[1].is_string() ? "message_id_not_text"
+                                        : violation);
+    if (answer_again(now, call)) return show_unseen(call.id);
+    calls.push_back(std::move(call));
 }
 
 // True if the call is one that was received before. It is the same if every byte is, and if its id
@@ -346,114 +390,6 @@ void Session::refuse(std::string_view id, const CallError& error) {
     // What was refused may be taken another time.
     std::erase_if(handled_, [&](const Handled& h) { return h.id == id && !h.is_id_reused; });
     show_answer(id, Frame::Type::call_error, error.description);
-}
-
-void Session::call(Now now, std::string_view action, std::string_view payload, CallOptions options,
-                   std::function<void(RawAnswer)> done, std::function<void(const Json&)> late) {
-    std::string id = id_prefix_ + std::to_string(next_id_++);
-    std::string frame = "[2,\"" + id + "\",\"";
-    frame.append(action).append("\",").append(payload).append("]");
-    if (options.priority == CallOptions::Priority::lowering && outstanding_) {
-        outstanding_->deadline =
-            std::min(outstanding_->deadline, now.mono + timeout_before_lowering);
-    }
-    enqueue({std::move(id),
-             std::string{action},
-             std::move(frame),
-             std::move(options),
-             std::move(done),
-             std::move(late),
-             {},
-             {}});
-    send_next(now);
-    if (waiting_.size() <= calls_max) return;
-    // The last in line goes: never a lowering while there is anything else.
-    const auto dropped = std::move(waiting_.back().done);
-    waiting_.pop_back();
-    dropped(CallFailure{CallFailure::Kind::queue_full, {}, "too many calls are waiting"});
-}
-
-// A newer call with the same key takes the place of the waiting one; lowerings stand before others.
-void Session::enqueue(Outgoing call) {
-    std::function<void(RawAnswer)> superseded;
-    if (!call.options.coalescing_key.empty()) {
-        const auto same = std::find_if(waiting_.begin(), waiting_.end(), [&](const Outgoing& w) {
-            return w.options.coalescing_key == call.options.coalescing_key;
-        });
-        if (same != waiting_.end()) {
-            superseded = std::move(same->done);
-            waiting_.erase(same);
-        }
-    }
-    const auto place = std::find_if(waiting_.begin(), waiting_.end(), [&](const Outgoing& w) {
-        return call.options.priority < w.options.priority;
-    });
-    waiting_.insert(place, std::move(call));
-    if (superseded) {
-        superseded(CallFailure{CallFailure::Kind::superseded, {}, "replaced by a newer call"});
-    }
-}
-
-void Session::send_next(Now now) {
-    if (outstanding_ || waiting_.empty()) return;
-    const bool is_lowering = waiting_.front().options.priority == CallOptions::Priority::lowering;
-    if (now.mono < hold_until_ && !is_lowering) return;
-    outstanding_ = std::move(waiting_.front());
-    waiting_.pop_front();
-    outstanding_->deadline = now.mono + outstanding_->options.timeout;
-    const bool lowering_waits =
-        !waiting_.empty() && waiting_.front().options.priority == CallOptions::Priority::lowering;
-    if (lowering_waits) {
-        outstanding_->deadline =
-            std::min(outstanding_->deadline, now.mono + timeout_before_lowering);
-    }
-    outstanding_->sent_at = now.mono;
-    output_.push_back(std::move(outstanding_->frame));
-    if (!observer_) return;
-    observer_({.direction = Frame::Direction::out,
-               .type = Frame::Type::call,
-               .action = outstanding_->action,
-               .id = outstanding_->id,
-               .payload = behind_members(output_.back(), 3),
-               .call_at = {},
-               .violation = {}});
-}
-
-// The continuation may start another call, so it runs only once the queue is consistent again.
-void Session::settle_outstanding(Now now, const RawAnswer& answer) {
-    const auto done = std::move(outstanding_->done);
-    outstanding_.reset();
-    send_next(now);
-    done(answer);
-}
-
-std::optional<Instant> Session::deadline() const {
-    if (outstanding_) return outstanding_->deadline;
-    if (!waiting_.empty()) return hold_until_;
-    return std::nullopt;
-}
-
-void Session::on_timer(Now now) {
-    while (outstanding_ && outstanding_->deadline <= now.mono) {
-        if (timed_out_.size() == timed_out_max) timed_out_.pop_front();
-        timed_out_.push_back(
-            {outstanding_->id, outstanding_->action, std::move(outstanding_->late), now.mono});
-        settle_outstanding(now, CallFailure{CallFailure::Kind::timeout, {}, "no answer in time"});
-    }
-    send_next(now);
-}
-
-void Session::on_disconnect() {
-    observer_ = nullptr;
-    std::deque<Outgoing> calls = std::exchange(waiting_, {});
-    if (outstanding_) calls.push_front(std::move(*outstanding_));
-    outstanding_.reset();
-    output_.clear();
-    handled_.clear();
-    timed_out_.clear();
-    for (auto& call : calls) {
-        call.done(CallFailure{CallFailure::Kind::disconnected, {}, "the connection ended"});
-    }
 }
 
 }  // namespace busbar::ocpp

@@ -31,7 +31,7 @@ struct CallFailure {
         refused,         // CALLERROR: see error_code and description, as the peer wrote them
         invalid_answer,  // an answer that its schema does not know
         superseded,      // a newer call with the same coalescing key took its place
-        queue_full       // calls_max calls were waiting already
+        queue_full       // never sent: too many calls were before it, or for too long
     };
     Kind kind{};
     std::string error_code;
@@ -73,6 +73,9 @@ struct CallOptions {
     enum class Priority { lowering, normal };
     Priority priority = Priority::normal;
     std::chrono::milliseconds timeout{30'000};
+    // A call that could not be sent for so long is not sent any more. Lowerings wait as long as it
+    // takes.
+    std::optional<std::chrono::milliseconds> queue_timeout{};
     // A waiting call with the same key is dropped: only the newest limit of a connector matters.
     std::string coalescing_key;
 };
@@ -97,6 +100,11 @@ public:
     // Shows every frame to `observer` as it comes and goes, until on_disconnect. It must not call
     // the session.
     void observe(FrameObserver observer) { observer_ = std::move(observer); }
+
+    // What the owner tolerates in the call of this id, or refuses it for: "" for nothing. The
+    // observer sees the call with it now; one that nobody judges before it is answered or the next
+    // text comes, without.
+    void judged(std::string_view id, std::string_view deviations);
 
     // Text received from the peer. Returns the calls to answer, in their order: none or one, but
     // chargers exist that put several messages into one text. Text that cannot be parsed is mended
@@ -181,12 +189,18 @@ private:
         std::function<void(const Json&)> late;
         Instant deadline;
         Instant sent_at;
+        std::optional<Instant> send_by;
     };
     // A call of the peer that is not answered yet; kept only for the observer.
     struct Unanswered {
         std::string id;
         std::string action;
         Instant received_at;
+        struct Unseen {
+            std::string payload;
+            std::string violation;
+        };
+        std::optional<Unseen> unseen;  // present until the observer has seen the call
     };
 
     // A call of ours that was given up.
@@ -221,11 +235,18 @@ private:
                         std::string_view text, std::string_view violation);
     void enqueue(Outgoing call);
     void send_next(Now now);
+    void send_first(Now now);
+    // The last words of calls that have waited too long and are not waiting any more.
+    std::vector<std::function<void()>> take_overdue(Now now);
     void settle_outstanding(Now now, const RawAnswer& answer);
     void note(std::string kind, std::string detail);
     // Notes an oddity that makes the text no frame at all.
     void reject(std::string_view text, std::string_view id, std::string kind, std::string detail);
-    void show_call_received(Now now, const IncomingCall& call, std::string_view violation);
+    void keep_unseen(Now now, const IncomingCall& call, std::string_view violation);
+    void show_call(Unanswered& call);
+    void show_unseen();
+    void show_unseen(std::string_view id);
+    void show_call_sent();
     void show_answer(std::string_view id, Frame::Type type, std::string_view violation);
 
     std::string id_prefix_;

@@ -109,6 +109,8 @@ std::string_view remedy(AttemptCause cause) {
             return "The charger gave up while it was answered: look at its time-outs and network.";
         case AttemptCause::too_many_connections:
             return "Close what else connects from this address.";
+        case AttemptCause::too_many_charge_points:
+            return "Accept or remove charge points that wait here, or close the enrolment window.";
         case AttemptCause::busy:
             return "Nothing: the charger tries again by itself.";
     }
@@ -145,16 +147,21 @@ void PasswordThrottle::succeeded(std::string_view address, std::string_view iden
 ConnectionAttempt& ConnectionAttempts::find_or_add(Site& site, AttemptCause cause,
                                                    const AttemptFacts& facts) {
     std::size_t of_address = 0;
-    ConnectionAttempt* same_cause = nullptr;
+    std::size_t of_identity = 0;
+    ConnectionAttempt* alike = nullptr;  // the same cause, and the same identity if there is one
     for (auto& [number, attempt] : attempts_) {
         if (attempt.address != facts.address) continue;
         ++of_address;
+        const bool same_identity = attempt.identity == facts.identity;
+        of_identity += same_identity;
         if (attempt.cause != cause) continue;
-        if (attempt.path == shown_path(facts.path)) return attempt;
-        same_cause = &attempt;
+        if (same_identity && attempt.path == shown_path(facts.path)) return attempt;
+        if (!alike || same_identity || alike->identity != facts.identity) alike = &attempt;
     }
-    // Whoever tries one path after the other does not push the others out.
-    if (of_address >= per_address_max && same_cause != nullptr) return *same_cause;
+    // Whoever tries one path or identity after the other does not push the others out.
+    const bool too_many =
+        of_identity >= per_identity_max && alike != nullptr && alike->identity == facts.identity;
+    if (alike != nullptr && (too_many || of_address >= per_address_max)) return *alike;
     if (attempts_.size() >= kept_max) drop_oldest(site);
     const auto number = next_number_++;
     auto& attempt = attempts_[number];

@@ -27,7 +27,7 @@ BOOST_DEFINE_ENUM_CLASS(AttemptCause, unknown_charge_point, no_identity, no_subp
                         unsupported_subprotocol, credentials_missing, wrong_password,
                         too_many_password_attempts, security_profile, second_connection,
                         tls_on_plain_port, not_websocket, malformed_request, timeout, lost,
-                        too_many_connections, busy)
+                        too_many_connections, busy, too_many_charge_points)
 
 struct AttemptHeader {
     std::string name;
@@ -35,8 +35,8 @@ struct AttemptHeader {
 };
 BOOST_DESCRIBE_STRUCT(AttemptHeader, (), (name, value))
 
-// The same cause from the same address for the same path is one attempt that is counted. Stored as
-// it is (kind "connection_attempt").
+// The same cause for the same identity and path from the same address is one attempt that is
+// counted. Stored as it is (kind "connection_attempt").
 struct ConnectionAttempt {
     std::int64_t number = 0;
     AttemptCause cause{};
@@ -89,7 +89,10 @@ private:
 class ConnectionAttempts {
 public:
     static constexpr std::size_t kept_max = 500;
-    static constexpr std::size_t per_address_max = 20;  // further ones are folded together
+    // Further ones of the same cause are folded together. A whole site may come from behind one
+    // NAT, each charger with an identity of its own.
+    static constexpr std::size_t per_identity_max = 20;  // of one address
+    static constexpr std::size_t per_address_max = 200;
 
     // Counts an attempt and records it in the site's journal, seldom enough that a flood of them
     // costs nothing.

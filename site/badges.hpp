@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/violation.hpp"
+#include "site/badge_groups.hpp"
 #include "site/site.hpp"
 
 namespace busbar::site {
@@ -13,8 +14,12 @@ namespace busbar::site {
 // What is wrong with a badge, field by field; empty if nothing is. Pure.
 std::vector<Violation> check(const Badge& badge);
 
-// Puts the badge into memory and the journal. It must have passed check().
+// Puts the badge into memory and the journal, and takes it out of the unknown ones. It must have
+// passed check().
 db::Journal::Ticket save(Site& site, Badge badge);
+
+// The same of several, as one unit: all of them or none.
+db::Journal::Ticket save(Site& site, std::vector<Badge> badges);
 
 // Removes the badge; running transactions go on. The ticket of the row, or nothing if the badge is
 // unknown.

@@ -1,9 +1,10 @@
 // BootNotification, Heartbeat, DataTransfer: a charger's signs of life.
 #include <boost/describe/class.hpp>
-#include "site/desired_state.hpp"
 
+#include "site/desired_state.hpp"
 #include "site/routes.hpp"
 #include "site/safe_profiles.hpp"
+#include "site/transactions.hpp"
 
 namespace busbar::site {
 namespace {
@@ -72,8 +73,11 @@ v16::BootNotification::Response handle(Context& on, const v16::BootNotification:
     row.at = on.now.wall;
     on.charger.boot = row;
     resolve_quirks(on.site, on.charger);
+    on.charger.clock.booted();
+    on.charger.poll = {};
     configuration_booted(on.charger);
     observe(on.site, on.charger, ChargePointBooted{});
+    charger_booted(on);
     if (!on.site.journal.full()) on.site.record({std::move(row)});
 
     // Some chargers drop what arrives right behind the answer: a moment's grace.

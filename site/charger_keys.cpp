@@ -192,7 +192,8 @@ void configuration_told(Site& site, ChargePoint& charger,
                         const v16::GetConfiguration::Response& response, Now now) {
     if (!response.configurationKey) return;
     auto& configuration = charger.configuration;
-    bool news = take_keys(configuration.reported, *response.configurationKey, now.wall);
+    bool news = take_keys(configuration.reported, *response.configurationKey, now.wall,
+                          charger.quirks.quoted_configuration_values);
     const bool is_all = !request.key || request.key->empty();
     if (is_all && !is_incomplete(*response.configurationKey)) {
         news |= !configuration.read_at;
@@ -240,6 +241,9 @@ void forget_configuration(Site& site, const ChargePoint& charger) {
     if (!configuration.wishes.empty()) {
         removed.emplace_back(
             db::StateRemoved{std::string{desired_configuration_kind}, charger.settings.id});
+    }
+    if (charger.clock.offset()) {
+        removed.emplace_back(db::StateRemoved{std::string{clock_kind}, charger.settings.id});
     }
     if (!removed.empty()) site.record(std::move(removed));
 }

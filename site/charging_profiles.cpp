@@ -102,12 +102,25 @@ v16::ChargingSchedulePeriod period(std::chrono::seconds start, Tenths limit,
 }  // namespace
 
 ProfileAbilities profile_abilities(const ChargePoint& charger) {
-    const auto connectors =
-        std::count_if(charger.connectors.begin(), charger.connectors.end(),
-                      [](const auto& connector) { return connector.first > 0; });
-    return {charger.quirks, configuration_number(charger, "ChargeProfileMaxStackLevel"),
-            configuration_value(charger, "ChargingScheduleAllowedChargingRateUnit").value_or(""),
-            static_cast<int>(connectors)};
+    ProfileAbilities abilities{
+        charger.quirks, configuration_number(charger, "ChargeProfileMaxStackLevel"),
+        configuration_value(charger, "ChargingScheduleAllowedChargingRateUnit").value_or(""), 0};
+    // Where nothing lies beneath, the end of a schedule is the end of all limits (errata 3.43).
+    bool falls_to_safe = charger.quirks.duration_then_default;
+    for (const auto& [number, connector] : charger.connectors) {
+        if (number == 0 || is_hidden(charger, number)) continue;
+        ++abilities.connectors;
+        falls_to_safe = falls_to_safe && connector.safe_profile_accepted;
+    }
+    abilities.needs_duration =
+        falls_to_safe && configuration_number(charger, "ChargingScheduleMaxPeriods") == 1;
+    for (const auto& profile : charger.operator_profiles) {
+        if (profile.purpose != Purpose::ChargePointMaxProfile) continue;
+        constexpr auto any = std::numeric_limits<std::int32_t>::max();
+        abilities.whole_level_taken =
+            std::max(abilities.whole_level_taken.value_or(0), profile.stack_level.value_or(any));
+    }
+    return abilities;
 }
 
 StackLevels stack_levels(const ProfileAbilities& abilities) {
@@ -124,7 +137,8 @@ std::vector<ProfileShape> limit_shapes(const ProfileAbilities& abilities) {
     const auto unit = usual_unit(abilities);
     std::vector<ProfileShape> shapes;
     if (has_purpose(quirks, Purpose::TxProfile)) {
-        const ProfileShape usual{Purpose::TxProfile, quirks.profile_kind, unit, levels.tx};
+        const ProfileShape usual{Purpose::TxProfile, quirks.profile_kind, unit, levels.tx,
+                                 abilities.needs_duration};
         add(shapes, usual);
         ProfileShape bottom = usual;
         bottom.stack_level = 0;
@@ -149,8 +163,11 @@ std::vector<ProfileShape> limit_shapes(const ProfileAbilities& abilities) {
         }
     };
     replacements(Purpose::TxDefaultProfile);
-    // It holds for all connectors together.
-    if (abilities.connectors == 1) replacements(Purpose::ChargePointMaxProfile);
+    // It holds for all connectors together. An operator's on the same level or above would count in
+    // its stead.
+    const bool is_hidden =
+        abilities.whole_level_taken && *abilities.whole_level_taken >= levels.tx_default;
+    if (abilities.connectors == 1 && !is_hidden) replacements(Purpose::ChargePointMaxProfile);
     return shapes;
 }
 
@@ -194,17 +211,22 @@ Amps most_on_one_phase(Tenths limit, v16::ChargingRateUnit unit) {
     return {static_cast<std::int32_t>(std::min((thousandths + volts - 1) / volts, most))};
 }
 
+bool has_own_profile_ids(std::int32_t connector_id, const Quirks& quirks) {
+    const bool is_small = quirks.charging_profile_id_max < own_profile_id_max;
+    if (!is_small) return connector_id < 1000;
+    const auto last = std::min(quirks.charging_profile_id_max, own_small_profile_id_max);
+    return connector_id <= (last - 1) / 2;
+}
+
 std::int32_t own_profile_id(v16::ChargingProfilePurpose purpose, std::int32_t connector_id,
                             const Quirks& quirks) {
     const bool is_small = quirks.charging_profile_id_max < own_profile_id_max;
-    const auto small = [&](std::int32_t id) {
-        return std::min(id, quirks.charging_profile_id_max);
-    };
     switch (purpose) {
         case Purpose::TxProfile:
-            return is_small ? small(2 * connector_id) : 3000 + connector_id;
+            return is_small ? 2 * connector_id : 3000 + connector_id;
         case Purpose::TxDefaultProfile:
-            return is_small ? small(2 * connector_id + 1) : 2000 + connector_id;
+            // That of connector 0 stands for those of all others.
+            return is_small ? 2 * std::max(connector_id, 1) + 1 : 2000 + connector_id;
         case Purpose::ChargePointMaxProfile:
             break;
     }
@@ -239,8 +261,13 @@ v16::SetChargingProfile::Request leased_profile(const LeasedLimit& limit, const 
         return wire_limit(amps, shape.unit, limit.phases, quirks);
     };
     schedule.chargingSchedulePeriod = {
-        period(std::chrono::seconds{0}, on_wire(limit.limit), phases),
-        period(passed + limit.lease, on_wire(limit.safe), phases)};
+        period(std::chrono::seconds{0}, on_wire(limit.limit), phases)};
+    if (shape.has_duration) {
+        schedule.duration = static_cast<std::int32_t>((passed + limit.lease).count());
+    } else {
+        schedule.chargingSchedulePeriod.push_back(
+            period(passed + limit.lease, on_wire(limit.safe), phases));
+    }
     return request;
 }
 

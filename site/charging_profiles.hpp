@@ -31,6 +31,7 @@ struct ProfileShape {
     ProfileKind kind = ProfileKind::Absolute;
     ocpp::v16::ChargingRateUnit unit = ocpp::v16::ChargingRateUnit::A;
     std::int32_t stack_level = 0;
+    bool has_duration = false;  // ends by its duration and not in a second period
     friend bool operator==(const ProfileShape&, const ProfileShape&) = default;
 };
 
@@ -40,6 +41,10 @@ struct ProfileAbilities {
     std::optional<std::int64_t> stack_level_max;  // ChargeProfileMaxStackLevel
     std::string_view rate_units;                  // ChargingScheduleAllowedChargingRateUnit, or ""
     int connectors = 1;
+    // One period is all it takes, and after `duration` it is sure to fall to the safe current.
+    bool needs_duration = false;
+    // The highest stack level on which an operator's ChargePointMaxProfile may stand.
+    std::optional<std::int32_t> whole_level_taken;
 };
 ProfileAbilities profile_abilities(const ChargePoint& charger);
 
@@ -83,7 +88,10 @@ ocpp::v16::SetChargingProfile::Request safe_profile(std::int32_t connector_id, A
                                                     const ProfileShape& shape, const Quirks& quirks,
                                                     Timestamp now);
 
-// The id of load management's profile for this purpose and connector.
+// Whether the numbers that this charger knows are enough for the profiles of this connector.
+bool has_own_profile_ids(std::int32_t connector_id, const Quirks& quirks);
+// The id of load management's profile for this purpose and connector: of each its own.
+// Precondition: has_own_profile_ids, except for ChargePointMaxProfile, and for connector 0.
 std::int32_t own_profile_id(ocpp::v16::ChargingProfilePurpose purpose, std::int32_t connector_id,
                             const Quirks& quirks);
 bool is_own_profile_id(std::int32_t id, const Quirks& quirks);

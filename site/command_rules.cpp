@@ -4,8 +4,8 @@
 #include <charconv>
 #include <set>
 
-#include "site/authorization.hpp"
 #include "site/availability.hpp"
+#include "site/badge_reading.hpp"
 #include "site/charger_keys.hpp"
 #include "site/local_list.hpp"
 #include "site/operations.hpp"
@@ -23,15 +23,9 @@ CommandFailure not_now(std::string detail) {
 }
 
 // Nobody is helped by a RemoteStart whose StartTransaction will be refused.
-std::optional<CommandFailure> badge_objection(const Site& site, const ChargePoint& charger,
-                                              std::string_view id_tag, int active, Now now) {
-    const auto badge = site.badges.find(id_tag);
-    const auto verdict = authorize({.badge = badge == site.badges.end() ? nullptr : &badge->second,
-                                    .charge_point = charger.settings.id,
-                                    .at = now.wall,
-                                    .active_transactions = active});
+std::optional<CommandFailure> badge_objection(const Authorization& verdict) {
     if (verdict.accepted()) return std::nullopt;
-    return not_now("the badge would be refused: " + verdict.reason);
+    return not_now("the badge would be refused: " + verdict.reason + " (" + verdict.words + ")");
 }
 
 // A charger that waits to be accepted starts nothing and stops nothing (4.2).
@@ -74,6 +68,13 @@ std::optional<CommandFailure> security_profile_objection(const ChargePoint& char
     if (wanted >= present) return std::nullopt;
     return invalid_payload("/value", "must not be lower than the present security profile, " +
                                          std::to_string(present));
+}
+
+// The key that carries load management's limits at present (quirk limitKey).
+bool is_limit_key(const ChargePoint& charger, std::string_view key) {
+    if (!equal_ignoring_case(key, charger.quirks.limit_key)) return false;
+    return std::any_of(charger.connectors.begin(), charger.connectors.end(),
+                       [](const auto& entry) { return entry.second.limits.is_by_key; });
 }
 
 // Text as one segment of a URL's path.
@@ -142,6 +143,9 @@ std::optional<CommandFailure> general_objection(const Site& site, const ChargePo
 std::optional<CommandFailure> objection(const Site&, const ChargePoint& charger,
                                         const v16::ChangeConfiguration::Request& request, Now) {
     const std::string_view key = request.key;
+    if (is_limit_key(charger, key)) {
+        return not_now("load management writes its limits into " + request.key.value);
+    }
     // Some chargers trim it, and what is a secret here is told by its name.
     if (key.empty() || key.front() == ' ' || key.back() == ' ' || !is_printable(key)) {
         return invalid_payload("/key", "must be printable, without blanks around it");
@@ -165,8 +169,8 @@ std::optional<CommandFailure> objection(const Site& site, const ChargePoint& cha
         return invalid_payload("/connectorId", "must be 1 or more, or left out");
     }
     if (auto refusal = remote_start_profile_objection(site, charger, request)) return refusal;
-    return badge_objection(site, charger, request.idTag, site.open_transactions_of(request.idTag),
-                           now);
+    return badge_objection(
+        authorize_remote_start(site, charger, request.idTag, request.connectorId, now.wall));
 }
 
 // Versions 0 and -1 have a meaning of their own, and a charger may ignore a list whose version does
@@ -219,7 +223,7 @@ std::optional<CommandFailure> objection(const Site& site, const ChargePoint& cha
         return invalid_payload("/expiryDate", "lies in the past");
     }
     if (request.connectorId < 0) return invalid_payload("/connectorId", "must be 0 or more");
-    return badge_objection(site, charger, request.idTag, 0, now);
+    return badge_objection(authorize(site, charger, request.idTag, now.wall));
 }
 
 // An accepted charger must not be made to boot anew (errata 3.40).
@@ -351,19 +355,23 @@ Number answered(Site& site, ChargePoint& charger, const v16::SendLocalList::Requ
     return std::nullopt;
 }
 
+void about_to_send(Site& site, ChargePoint& charger,
+                   const v16::SetChargingProfile::Request& request) {
+    operator_profile_sent(site, charger, request);
+}
+
+void not_taken(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request) {
+    operator_profile_refused(site, charger, request);
+}
+
 Number answered(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request,
                 const v16::SetChargingProfile::Response& response, Now) {
     if (response.status == v16::SetChargingProfileStatus::Accepted) {
-        operator_profile_set(site, charger, request, true);
-        site.step_wanted = true;
+        operator_profile_taken(site, charger, request);
+    } else {
+        operator_profile_refused(site, charger, request);
     }
     return std::nullopt;
-}
-
-void unanswered(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request,
-                Now) {
-    operator_profile_set(site, charger, request, false);
-    site.step_wanted = true;
 }
 
 Number answered(Site& site, ChargePoint& charger, const v16::SignedUpdateFirmware::Request& request,

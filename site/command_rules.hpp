@@ -45,6 +45,17 @@ std::optional<CommandFailure> objection(const Site& site, const ChargePoint& cha
 std::optional<CommandFailure> objection(const Site& site, const ChargePoint& charger,
                                         const v16::UnlockConnector::Request& request, Now now);
 
+// The command goes out next: what must be known before.
+template <class Request>
+void about_to_send(Site&, ChargePoint&, const Request&) {}
+void about_to_send(Site& site, ChargePoint& charger,
+                   const v16::SetChargingProfile::Request& request);
+
+// It was never sent, or answered with a CALLERROR: nothing has come of it.
+template <class Request>
+void not_taken(Site&, ChargePoint&, const Request&) {}
+void not_taken(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request);
+
 // The charger has answered: what that changes here. Returns the number of the operation that
 // follows its second act, where there is one.
 template <class Request, class Response>
@@ -102,8 +113,6 @@ std::optional<std::int64_t> answered(Site& site, ChargePoint& charger,
 template <class Request>
 void unanswered(Site&, ChargePoint&, const Request&, Now) {}
 void unanswered(Site& site, ChargePoint& charger, const v16::ClearChargingProfile::Request& request,
-                Now now);
-void unanswered(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request,
                 Now now);
 
 }  // namespace busbar::site

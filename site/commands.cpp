@@ -11,6 +11,9 @@ namespace {
 
 using Done = std::function<void(CommandResult)>;
 
+// Whoever asked has gone by then, or has asked again.
+constexpr std::chrono::seconds command_queue_timeout{60};
+
 struct Route {
     std::string_view action;
     void (*run)(Site&, ChargePoint&, std::string_view payload, Now, Done);
@@ -29,8 +32,9 @@ CommandFailure failure_of(const ocpp::CallFailure& failure) {
                     "the charge point's answer could not be understood: " + failure.description,
                     {},
                     {}};
-        case From::superseded:
         case From::queue_full:
+            return {To::busy, failure.description, {}, {}};
+        case From::superseded:
             return {To::not_allowed_now, failure.description, {}, {}};
         case From::disconnected:
             break;
@@ -83,7 +87,11 @@ CommandResult result_of(Site& site, const std::string& charge_point,
             const bool may_have_arrived = failure->kind == timeout ||
                                           failure->kind == disconnected ||
                                           failure->kind == invalid_answer;
-            if (may_have_arrived) unanswered(site, *charger, request, site.now);
+            if (may_have_arrived) {
+                unanswered(site, *charger, request, site.now);
+            } else {
+                not_taken(site, *charger, request);
+            }
         }
         return failure_of(*failure);
     }
@@ -95,10 +103,15 @@ CommandResult result_of(Site& site, const std::string& charge_point,
 template <class M>
 void send(Site& site, ChargePoint& charger, const typename M::Request& request, Now now,
           Done done) {
+    about_to_send(site, charger, request);
+    if (!charger.link) {
+        not_taken(site, charger, request);
+        return done(not_connected());
+    }
     auto& session = charger.link->session;
     const auto id = charger.settings.id;
     session.call<M>(
-        now, request, {},
+        now, request, {.queue_timeout = command_queue_timeout},
         [&site, id, request, done](const auto& answer) {
             done(result_of<M>(site, id, request, answer));
         },

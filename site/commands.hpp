@@ -25,6 +25,7 @@ struct CommandFailure {
         not_allowed_now,  // the state of the charger forbids it
         refused,          // CALLERROR: see error_code and detail
         timeout,
+        busy,  // not sent: the charger has not answered what it was asked before
         disconnected
     };
     Kind kind{};

@@ -188,7 +188,8 @@ std::optional<std::int64_t> reported_number(const ReportedKeys& reported, std::s
     return value ? parse_number<std::int64_t>(*value) : std::nullopt;
 }
 
-bool take_keys(ReportedKeys& reported, const std::vector<ocpp::v16::KeyValue>& keys, Timestamp at) {
+bool take_keys(ReportedKeys& reported, const std::vector<ocpp::v16::KeyValue>& keys, Timestamp at,
+               bool quoted) {
     constexpr std::size_t key_size_max = 200;
     bool changed = false;
     for (const auto& told : keys) {
@@ -198,7 +199,8 @@ bool take_keys(ReportedKeys& reported, const std::vector<ocpp::v16::KeyValue>& k
         if (is_new && reported.size() >= reported_keys_max) continue;
         std::optional<std::string> value;
         if (told.value && !equal_ignoring_case(name, authorization_key)) {
-            value = kept_value(told.value->value);
+            const std::string_view text = told.value->value;
+            value = kept_value(quoted ? bare_value(text) : text);
         }
         auto& kept = reported[name];
         changed |=

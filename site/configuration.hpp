@@ -101,8 +101,10 @@ std::optional<std::string_view> reported_value(const ReportedKeys& reported, std
 std::optional<std::int64_t> reported_number(const ReportedKeys& reported, std::string_view key);
 
 // Takes over what a charger answered. Values are cut to what is kept, and that of AuthorizationKey
-// is never kept. True if anything but the times has changed.
-bool take_keys(ReportedKeys& reported, const std::vector<ocpp::v16::KeyValue>& keys, Timestamp at);
+// is never kept. `quoted`: they come in quotation marks that are not theirs. True if anything but
+// the times has changed.
+bool take_keys(ReportedKeys& reported, const std::vector<ocpp::v16::KeyValue>& keys, Timestamp at,
+               bool quoted = false);
 // The charger agreed to this value.
 void take_change(ReportedKeys& reported, std::string_view key, std::string_view value,
                  Timestamp at);

@@ -10,6 +10,8 @@
 #include "site/local_list.hpp"
 #include "site/routes.hpp"
 #include "site/safe_profiles.hpp"
+#include "site/transactions.hpp"
+#include "site/trigger_poll.hpp"
 
 namespace busbar::site {
 namespace {
@@ -17,6 +19,8 @@ namespace {
 constexpr std::string_view subprotocol = "ocpp1.6";
 constexpr std::uint16_t going_away = 1001;
 constexpr std::size_t charge_points_max = 1000;
+// Of one address, while the enrolment window is open: a whole site may come from behind one NAT.
+constexpr std::ptrdiff_t pending_per_address_max = 100;
 
 Admission refused(int status, AttemptCause cause, std::string identity, std::string reason) {
     Admission admission;
@@ -44,6 +48,22 @@ Admission refuse_unknown(const Site& site, const std::string& identity) {
                    "unknown charge point: accept it with 'busbar charge-point accept'");
 }
 
+// What keeps an unknown charge point out although enrolment is open; "" if nothing does.
+std::string enrolment_obstacle(const Site& site, std::string_view peer_address) {
+    if (site.charge_points.size() >= charge_points_max) {
+        return "there are " + std::to_string(charge_points_max) +
+               " charge points, as many as there may be: remove some";
+    }
+    const auto waiting =
+        std::count_if(site.charge_points.begin(), site.charge_points.end(), [&](const auto& entry) {
+            return entry.second.settings.state == "pending" &&
+                   entry.second.peer_address == peer_address;
+        });
+    if (waiting < pending_per_address_max) return {};
+    return std::to_string(waiting) +
+           " new charge points of this address wait to be accepted: accept or remove some";
+}
+
 Admission refuse_subprotocol(const Knock& knock, const std::string& identity) {
     if (knock.subprotocols.empty()) {
         return refused(400, AttemptCause::no_subprotocol, identity,
@@ -65,6 +85,21 @@ void remember(ChargePoint& charger, std::string_view cause, Timestamp now) {
     auto& past = charger.past_connections;
     if (past.size() == past_connections_max) past.pop_front();
     past.push_back({charger.connected_at.value_or(now), now, std::string{cause}});
+}
+
+// One without a connection counts as away once that has lasted: some are back in a moment, or come
+// for each message anew.
+void pursue_absence(Site& site, ChargePoint& charger, Now now) {
+    if (charger.link || charger.is_away) return;
+    // There was no connection to lose since the start.
+    if (!charger.lost_at) charger.lost_at = now.mono;
+    const auto away_at =
+        *charger.lost_at + std::chrono::seconds{charger.quirks.offline_after_seconds};
+    if (now.mono < away_at) return site.wake_by(away_at);
+    charger.is_away = true;
+    if (site.log && charger.last_seen_at) {
+        site.log("away", charger.settings.id + " last_seen=" + to_string(*charger.last_seen_at));
+    }
 }
 
 // The charger, if this is its present link.
@@ -101,10 +136,19 @@ Admission admit(const Site& site, const Knock& knock, Now now) {
     const auto it = site.charge_points.find(*identity);
     const bool known = it != site.charge_points.end();
     const bool open = site.settings.enrolment_always_open || enrolment_until(site, now);
-    if (!known && (!open || site.charge_points.size() >= charge_points_max)) {
-        return refuse_unknown(site, *identity);
+    if (!known && !open) return refuse_unknown(site, *identity);
+    if (!known) {
+        if (auto obstacle = enrolment_obstacle(site, knock.peer_address); !obstacle.empty()) {
+            return refused(503, AttemptCause::too_many_charge_points, *identity,
+                           std::move(obstacle));
+        }
     }
-    const bool assume = known && it->second.settings.assume_ocpp16;
+    const bool assume =
+        known && (it->second.settings.assume_ocpp16 || it->second.quirks.assume_ocpp16);
+    if (known && it->second.quirks.refuse_rather_than_close && site.journal.full()) {
+        return refused(503, AttemptCause::busy, *identity,
+                       "nothing can be stored at the moment: try again later");
+    }
     if (!offers_ours(knock) && !(assume && knock.subprotocols.empty())) {
         return refuse_subprotocol(knock, *identity);
     }
@@ -172,6 +216,10 @@ void connected(Site& site, std::string_view identity, std::shared_ptr<Link> link
     charger->takeover.reset();
     charger->connected_at = now.wall;
     charger->last_seen_at = now.wall;
+    charger->lost_at.reset();
+    charger->poll = {};
+    const bool was_away = std::exchange(charger->is_away, false);
+    apply_quirks_to_link(*charger);
     await_boot(site, *charger, now);
     charger->link->session.hold_calls(charger->quiet_until);
     if (older) {
@@ -183,7 +231,8 @@ void connected(Site& site, std::string_view identity, std::shared_ptr<Link> link
         count_deviation(*charger, "flapping", charger->past_connections.back().cause, now.wall);
     }
     if (site.log) {
-        site.log("connected", std::string{identity} + " address=" + std::string{peer_address});
+        site.log("connected", std::string{identity} + " address=" + std::string{peer_address} +
+                                  (was_away ? " was=away" : ""));
     }
     manage_load(site, now);
 }
@@ -195,7 +244,6 @@ void receive(Site& site, std::string_view identity, const std::shared_ptr<Link>&
     if (!charger) return;
     charger->last_seen_at = now.wall;
     auto& session = link->session;
-    session.accept_answers_with_wrong_id(charger->quirks.accept_answer_with_wrong_id);
     const auto calls = session.receive(now, text);
     // What an answer sets off, or a call before, may take the charger or its connection away.
     charger = present(site, identity, link);
@@ -222,6 +270,8 @@ void disconnected(Site& site, std::string_view identity, const std::shared_ptr<L
         charger->setup_due.reset();
         remember(*charger, cause, now.wall);
         charger->connected_at.reset();
+        charger->lost_at = now.mono;
+        pursue_absence(site, *charger, now);
         observe(site, *charger, ChargePointDisconnected{});
         site.step_wanted = true;
         if (site.log) {
@@ -238,11 +288,14 @@ void on_timer(Site& site, Now now) {
     site.woken();
     for (auto& [id, charger] : site.charge_points) {
         observe(site, charger, TimePassed{});
+        close_overdue(site, charger, now);
+        pursue_absence(site, charger, now);
         if (!charger.link) continue;
         if (charger.setup_due && *charger.setup_due <= now.mono) set_up(site, charger, now);
         continue_local_list(site, charger, now);
         pursue_comparison(site, charger, now);
         reassert_availability(site, charger, now);
+        ask_for_what_is_overdue(site, charger, now);
         // The link may vanish in what a time-out sets off.
         const auto link = charger.link;
         if (link->session.deadline()) link->session.on_timer(now);

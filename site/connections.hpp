@@ -36,7 +36,8 @@ struct Admission {
 
 // Rulings R3 to R6: the subprotocol must be ocpp1.6, the identity known (or enrolment open), the
 // credentials right where the charge point has a password. Without a password, a second connection
-// from another address must not push out one that lives.
+// from another address must not push out one that lives. One that takes the end of a connection
+// worse than a refusal is refused while nothing can be stored (quirk refuseRatherThanClose).
 Admission admit(const Site& site, const Knock& knock, Now now);
 
 // A second connection of this identity was turned away because the first one lives: counted and
@@ -53,7 +54,8 @@ void connected(Site& site, std::string_view identity, std::shared_ptr<Link> link
 void receive(Site& site, std::string_view identity, const std::shared_ptr<Link>& link,
              std::string_view text, Now now);
 
-// The link is gone, and why in words. Does not touch a newer connection of the same charger.
+// The link is gone, and why in words. Does not touch a newer connection of the same charger. The
+// charger counts as away only later, see ChargePoint::is_away.
 void disconnected(Site& site, std::string_view identity, const std::shared_ptr<Link>& link, Now now,
                   std::string_view cause = {});
 

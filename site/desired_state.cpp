@@ -92,7 +92,8 @@ void take(const Round& round, ChargePoint& charger, const v16::GetConfiguration:
     auto& work = *round.work;
     const auto keys = answer.configurationKey.value_or(std::vector<v16::KeyValue>{});
     for (const auto& key : keys) work.told.insert(key.key.value);
-    work.is_news |= take_keys(charger.configuration.reported, keys, round.site.now.wall);
+    work.is_news |= take_keys(charger.configuration.reported, keys, round.site.now.wall,
+                              charger.quirks.quoted_configuration_values);
 }
 
 // --- Reading back --------------------------------------------------------------------------------

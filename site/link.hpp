@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,9 @@ public:
     virtual void probe(std::chrono::milliseconds, std::function<void(bool alive)> done) {
         done(false);
     }
+
+    // Pings this often from now on; nothing: as the listener does with everybody; 0 s: never.
+    virtual void ping_every(std::optional<std::chrono::seconds>) {}
 
     ocpp::Session session;
     const std::uint64_t generation;

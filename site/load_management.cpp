@@ -8,6 +8,9 @@
 #include "ocpp/v16/smart_charging.hpp"
 #include "site/charging_profiles.hpp"
 #include "site/last_resort.hpp"
+#include "site/limit_habits.hpp"
+#include "site/limit_key.hpp"
+#include "site/load_inputs.hpp"
 #include "site/metering.hpp"
 #include "site/safe_profiles.hpp"
 
@@ -21,79 +24,6 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds gather{20};
 constexpr std::chrono::milliseconds tick{1000};
 constexpr std::chrono::milliseconds profile_timeout{10'000};  // ruling R15
-
-std::optional<ProfileShape> present_shape(const ChargePoint& charger, const Connector& connector) {
-    const auto shapes = limit_shapes(profile_abilities(charger));
-    if (shapes.empty()) return std::nullopt;
-    // One that refused all is asked again in the usual way.
-    return next_shape(shapes, connector.limits.refused).value_or(shapes.front());
-}
-
-// A charger that is told watts takes them for amperes at the nominal voltage: what we would send
-// for the minimum (see lowest_volts) must not look like less than the minimum to it.
-Amps minimum_for(const Site& site, const ChargePoint& charger, const Connector& connector) {
-    const auto minimum = site.settings.minimum_current;
-    const bool watts =
-        charger.quirks.rate_unit == v16::ChargingRateUnit::W ||
-        (connector.limits.sent && connector.limits.sent->unit == v16::ChargingRateUnit::W);
-    if (!watts) return minimum;
-    constexpr std::int64_t nominal_volts = 230;
-    const auto deciamps =
-        (std::int64_t{minimum.milliamps} * nominal_volts / lowest_volts + 99) / 100;
-    return Amps::from_milliamps(static_cast<std::int32_t>(deciamps * 100));
-}
-
-dlm::EvseInput evse_input(const Site& site, const ChargePoint& charger, std::int32_t connector_id,
-                          const Connector& connector) {
-    dlm::EvseInput input;
-    input.id = evse_id(charger.settings.id, connector_id);
-    input.wired = wired_phases(charger.settings.phase_map);
-    input.hardware_max = Amps::from_milliamps(charger.settings.max_milliamps);
-    input.minimum = minimum_for(site, charger, connector);
-    // A charger that took the safe profile and refuses limits stays at the safe current. One that
-    // takes neither may draw all it can.
-    input.controllable = !(connector.limit_refused && connector.safe_profile_refused);
-    input.reachable = charger.link != nullptr;
-    input.being_set_up = site.now.mono < charger.quiet_until;
-    input.may_pause = charger.quirks.minimum_amps_policy != MinimumAmpsPolicy::hold_minimum;
-    input.raise_pause = std::chrono::seconds{charger.quirks.min_profile_interval_seconds};
-    for (const auto& [profile_id, amps] : connector.limits.by_operators) {
-        input.also_held = std::max(input.also_held, amps);
-    }
-    input.raise_min = Amps::from_double(charger.quirks.profile_dead_band_amps);
-    input.measured = connector.measured;
-    input.measured_at = connector.measured_at;
-    for (const auto& transaction : charger.open) {
-        if (transaction.start.connector_id != connector_id) continue;
-        input.charging = true;
-        input.charging_since = transaction.charging_since;
-    }
-    return input;
-}
-
-dlm::Inputs gather_inputs(Site& site) {
-    dlm::Inputs inputs;
-    inputs.meter = site.meter;
-    inputs.lowerings_only = site.journal.full();
-    for (auto& [id, charger] : site.charge_points) {
-        if (charger.settings.state != "accepted") continue;
-        for (const auto& transaction : charger.open) {
-            connector_of(charger, transaction.start.connector_id);
-        }
-        for (const auto& [connector_id, connector] : charger.connectors) {
-            if (connector_id == 0) continue;
-            inputs.evses.push_back(evse_input(site, charger, connector_id, connector));
-        }
-        for (const auto& transaction : charger.open) {
-            if (connector_of(charger, transaction.start.connector_id)) continue;
-            // Current on a connector that no limit can name: booked at all it may be.
-            auto input = evse_input(site, charger, transaction.start.connector_id, {});
-            input.controllable = false;
-            inputs.evses.push_back(std::move(input));
-        }
-    }
-    return inputs;
-}
 
 struct Evse {
     ChargePoint* charger;
@@ -129,12 +59,6 @@ struct Sent {
     ProfileShape shape;
 };
 
-bool takes_no_profiles(const ChargePoint& charger) {
-    const auto& actions = charger.quirks.unsupported_actions;
-    return std::find(actions.begin(), actions.end(), v16::SetChargingProfile::action) !=
-           actions.end();
-}
-
 void refuse(Site& site, const dlm::Command& command, Connector* connector, std::string status,
             Now now) {
     site.engine.refused(command.evse, command.sequence, now);
@@ -145,6 +69,8 @@ void refuse(Site& site, const dlm::Command& command, Connector* connector, std::
 }
 
 void send(Site& site, const dlm::Command& command, const Running& to, Now now);
+void send_by_key(Site& site, const dlm::Command& command, const Running& to, Connector& connector,
+                 Now now);
 
 // A refusal of a shape that was never taken may be about the shape: the next one goes out at once.
 void take_refusal(Site& site, const Sent& sent, std::string status, Now now) {
@@ -161,61 +87,35 @@ void take_refusal(Site& site, const Sent& sent, std::string status, Now now) {
     const bool is_over = !running || running->start.id != sent.meant_for || !evse->charger->link ||
                          site.is_superseded(sent.command.evse, sent.command.sequence);
     const auto shapes = limit_shapes(profile_abilities(*evse->charger));
-    if (is_over || !next_shape(shapes, refused)) {
+    const bool is_last = !next_shape(shapes, refused);
+    if (is_over || (is_last && !has_limit_key(*evse->charger))) {
         return refuse(site, sent.command, connector, std::move(status), now);
+    }
+    if (is_last) {
+        return send_by_key(site, sent.command, {*evse->charger, *running}, *connector, now);
     }
     send(site, sent.command, {*evse->charger, *running}, now);
 }
 
-// What the charger refused before it took this shape, it need not be asked again.
-void learn_shape(Site& site, ChargePoint& charger, const Connector& connector,
-                 const ProfileShape& shape, Now now) {
-    using Purpose = v16::ChargingProfilePurpose;
-    const auto shapes = limit_shapes(profile_abilities(charger));
-    if (shapes.empty() || shapes.front() == shape) return;
-    const auto& usual = shapes.front();
-    const auto refused = std::string{v16::SetChargingProfile::action} + " with ";
-    if (shape.purpose != usual.purpose) {
-        std::vector<Purpose> left;
-        for (const auto purpose : charger.quirks.profile_purposes) {
-            const bool was_tried =
-                purpose == Purpose::TxProfile || (shape.purpose == Purpose::ChargePointMaxProfile &&
-                                                  purpose == Purpose::TxDefaultProfile);
-            const bool holds_safe =
-                purpose == Purpose::TxDefaultProfile && connector.safe_profile_accepted;
-            if (!was_tried || holds_safe) left.push_back(purpose);
-        }
-        learn(site, charger, "profilePurposes", busbar::to_json(left),
-              refused + enumerator_name(usual.purpose), now);
-    } else if (shape.unit != usual.unit) {
-        const bool watts = shape.unit == v16::ChargingRateUnit::W;
-        learn(site, charger, "rateUnit", watts ? "\"W\"" : "\"A\"",
-              refused + (watts ? "chargingRateUnit A" : "chargingRateUnit W"), now);
-    } else if (shape.kind != usual.kind) {
-        const bool relative = shape.kind == ProfileKind::Relative;
-        learn(site, charger, "profileKind", relative ? "\"Relative\"" : "\"Absolute\"",
-              refused + (relative ? "an Absolute schedule" : "a Relative schedule"), now);
-    } else {
-        learn(site, charger, "stackLevelMax", std::to_string(shape.stack_level),
-              refused + "stackLevel " + std::to_string(usual.stack_level), now);
-    }
-}
-
-void take_acceptance(Site& site, const Sent& sent, Now now) {
-    site.engine.acknowledged(sent.command.evse, sent.command.sequence, now);
-    record_answer(site, sent.command.sequence, "Accepted", now.wall);
-    const auto evse = find_evse(site, sent.command.evse);
+void take_acceptance(Site& site, const dlm::Command& command, const ProfileShape* shape, Now now) {
+    site.engine.acknowledged(command.evse, command.sequence, now);
+    record_answer(site, command.sequence, "Accepted", now.wall);
+    const auto evse = find_evse(site, command.evse);
     auto* connector = evse ? connector_of(*evse->charger, evse->connector_id) : nullptr;
     if (!connector) return;
     connector->limit_refused = false;
     auto& limits = connector->limits;
-    if (limits.taken != sent.shape) {
-        limits.taken = sent.shape;
-        learn_shape(site, *evse->charger, *connector, sent.shape, now);
+    if (limits.is_paused && command.limit > Amps{}) {
+        limits.is_paused = false;
+        limits.resumed_at = now;
     }
-    if (sent.shape.purpose == v16::ChargingProfilePurpose::TxDefaultProfile) {
-        limits.lingering = std::max(sent.command.limit, sent.command.safe);
+    if (shape) {
+        limits.is_by_key = false;
+        return limit_taken(site, *evse->charger, command, *shape, *connector, now);
     }
+    // The key says the same until it is written again.
+    limits.lingering = command.limit;
+    limits.taken.reset();
 }
 
 // Tells the engine how a command ended. The clock is read by whoever delivers the answer; what the
@@ -240,8 +140,29 @@ void settle(Site& site, const Sent& sent, const Answer& answer, Now now) {
         }
     }
     const auto status = std::get<v16::SetChargingProfile::Response>(answer).status;
-    if (status == v16::SetChargingProfileStatus::Accepted) return take_acceptance(site, sent, now);
+    if (status == v16::SetChargingProfileStatus::Accepted) {
+        return take_acceptance(site, command, &sent.shape, now);
+    }
     take_refusal(site, sent, enumerator_name(status), now);
+}
+
+void settle_key(Site& site, const dlm::Command& command, KeyAnswer answer, Now now) {
+    site.step_wanted = true;
+    site.wake_by(now.mono + gather);
+    const auto evse = find_evse(site, command.evse);
+    auto* connector = evse ? connector_of(*evse->charger, evse->connector_id) : nullptr;
+    switch (answer) {
+        case KeyAnswer::accepted:
+            return take_acceptance(site, command, nullptr, now);
+        case KeyAnswer::refused:
+            if (connector) connector->limits.is_by_key = false;
+            return refuse(site, command, connector, "Rejected", now);
+        case KeyAnswer::unanswered:
+            site.engine.unanswered(command.evse, command.sequence, now);
+            return record_answer(site, command.sequence, "timeout", now.wall);
+        case KeyAnswer::not_sent:
+            return site.engine.withdrawn(command.evse, command.sequence, now);
+    }
 }
 
 LeasedLimit limit_of(const dlm::Command& command, const Running& to, const Connector& connector,
@@ -262,30 +183,60 @@ LeasedLimit limit_of(const dlm::Command& command, const Running& to, const Conne
     return limit;
 }
 
+void log_limit(const Site& site, const dlm::Command& command) {
+    if (!site.log) return;
+    site.log("limit", command.evse + " limit=\"" + dlm::to_text(command.limit) +
+                          "\" reason=" + command.reason.code);
+}
+
+ocpp::CallOptions::Priority priority_of(const dlm::Command& command) {
+    using Priority = ocpp::CallOptions::Priority;
+    return command.kind == dlm::CommandKind::lowering ? Priority::lowering : Priority::normal;
+}
+
+// No profile carries the limit.
+void send_by_key(Site& site, const dlm::Command& command, const Running& to, Connector& connector,
+                 Now now) {
+    connector.limits.sent.reset();
+    site.engine.sent(command.evse, command.sequence, now);
+    ++site.counters.limits_sent;
+    log_limit(site, command);
+    const auto meant_for = to.transaction.start.id;
+    const auto is_wanted = [&site, command, meant_for] {
+        const auto evse = find_evse(site, command.evse);
+        const auto* running =
+            evse ? site.find_open_on(*evse->charger, evse->connector_id) : nullptr;
+        return running && running->start.id == meant_for &&
+               !site.is_superseded(command.evse, command.sequence);
+    };
+    write_limit_key(site, to.charger, to.transaction.start.connector_id, command.limit,
+                    priority_of(command), is_wanted, [&site, command](KeyAnswer answer) {
+                        settle_key(site, command, answer, site.now);
+                    });
+}
+
 void send(Site& site, const dlm::Command& command, const Running& to, Now now) {
     const auto connector_id = to.transaction.start.connector_id;
     auto* connector = connector_of(to.charger, connector_id);
-    const auto shape = connector && !takes_no_profiles(to.charger)
-                           ? present_shape(to.charger, *connector)
-                           : std::nullopt;
+    if (!connector) return refuse(site, command, connector, "NotSupported", now);
+    note_pause(site, to.charger, command, *connector, now);
+    const auto shape = present_shape(to.charger, connector_id, *connector);
+    if (!shape && has_limit_key(to.charger)) {
+        return send_by_key(site, command, to, *connector, now);
+    }
     if (!shape) return refuse(site, command, connector, "NotSupported", now);
     const auto limit = limit_of(command, to, *connector, now);
     connector->limits.sent = shape;
     connector->limits.phases_sent = shape->unit == v16::ChargingRateUnit::W ? limit.phases : 0;
-    using Priority = ocpp::CallOptions::Priority;
-    const bool lowering = command.kind == dlm::CommandKind::lowering;
     site.engine.sent(command.evse, command.sequence, now);
     ++site.counters.limits_sent;
     send_profile(site, to.charger, leased_profile(limit, *shape, to.charger.quirks, now.wall),
-                 {.priority = lowering ? Priority::lowering : Priority::normal,
+                 {.priority = priority_of(command),
                   .timeout = profile_timeout,
                   .coalescing_key = "limit:" + std::to_string(connector_id)},
                  [&site, sent = Sent{command, to.transaction.start.id, *shape}](
                      const Answer& answer) { settle(site, sent, answer, site.now); });
-    if (site.log) {
-        site.log("limit", command.evse + " limit=\"" + dlm::to_text(command.limit) +
-                              "\" reason=" + command.reason.code);
-    }
+    log_limit(site, command);
 }
 
 // Whatever happened while a row was written: the transaction must be the same, and an older command
@@ -352,7 +303,9 @@ void execute(Site& site, const dlm::Command& command, Now now) {
                     "there is no room for its minimum, and this charge point cannot pause", now);
         return site.engine.refused(command.evse, command.sequence, now);
     }
-    if (!connector || (!is_lowering && site.journal.full())) {
+    const bool must_wait = connector && !is_lowering &&
+                           is_too_early_for_key(*evse->charger, *connector, command.limit, now);
+    if (!connector || must_wait || (!is_lowering && site.journal.full())) {
         return site.engine.withdrawn(command.evse, command.sequence, now);
     }
     auto row = row_of(command, *evse, now);
@@ -365,61 +318,6 @@ void execute(Site& site, const dlm::Command& command, Now now) {
                               [&site, command, meant_for = transaction->start.id] {
                                   send_unless_superseded(site, command, meant_for);
                               });
-}
-
-// How many phases the present car uses. A car that draws next to nothing shows nothing.
-int phases_shown(const Connector& connector, int before) {
-    constexpr Amps idle = 1_A;
-    if (!connector.measured) return before;
-    const auto& amps = *connector.measured;
-    const auto used = std::count_if(amps.begin(), amps.end(), [&](Amps a) { return a >= idle; });
-    return used > 0 ? static_cast<int>(used) : before;
-}
-
-// The newest limit has another form than it should have now: the car has shown its phases, or the
-// charger has told or taught what it knows.
-bool is_outdated(const ChargePoint& charger, const Connector& connector) {
-    const auto& limits = connector.limits;
-    if (!limits.sent || connector.limit_refused) return false;
-    const int wired = count(wired_phases(charger.settings.phase_map));
-    const int phases = limits.phases == wired ? wired : 1;
-    if (limits.phases_sent > 0 && limits.phases_sent != phases) return true;
-    return present_shape(charger, connector) != limits.sent;
-}
-
-// The transaction is over and its limit is not: the next car may have it until the safe profile has
-// taken its place.
-void replace_lingering(Site& site, ChargePoint& charger, std::int32_t connector_id,
-                       Connector& connector, Now now) {
-    auto& limits = connector.limits;
-    if (!limits.lingering || limits.is_being_replaced) return;
-    limits.is_being_replaced = true;
-    site.engine.restore(evse_id(charger.settings.id, connector_id), *limits.lingering, now);
-    connector.safe_profile_sent.reset();
-    if (!charger.link || now.mono < charger.quiet_until) return;
-    charger.setup_due = now.mono;
-    site.wake_by(now.mono);
-}
-
-void tend_limits(Site& site, Now now) {
-    for (auto& [id, charger] : site.charge_points) {
-        for (auto& [connector_id, connector] : charger.connectors) {
-            if (connector_id == 0) continue;
-            auto& limits = connector.limits;
-            if (!site.find_open_on(charger, connector_id)) {
-                limits.phases = 0;
-                limits.sent.reset();
-                replace_lingering(site, charger, connector_id, connector, now);
-                continue;
-            }
-            limits.phases = phases_shown(connector, limits.phases);
-            if (!charger.link || !is_outdated(charger, connector)) continue;
-            limits.sent.reset();
-            site.engine.reconnected(evse_id(id, connector_id), now);
-            site.step_wanted = true;
-            site.wake_by(now.mono + gather);
-        }
-    }
 }
 
 }  // namespace
@@ -451,16 +349,20 @@ void on_meter_sample(Site& site, const dlm::MeterInput& sample, Now now) {
 
 void manage_load(Site& site, Now now) {
     site.now = now;
-    if (!site.step_wanted && now.mono < site.next_tick) return;
-    if (now.mono < site.next_step) return site.wake_by(site.next_step);
+    if (now.mono < site.next_tick) {
+        if (!site.step_wanted && site.next_step > now.mono) return;
+        // The first thing to happen since the last step waits for what comes with it.
+        if (site.next_step == Instant::max()) site.next_step = now.mono + gather;
+        if (now.mono < site.next_step) return site.wake_by(site.next_step);
+    }
     site.step_wanted = false;
-    site.next_step = now.mono + gather;
+    site.next_step = Instant::max();
     auto output = site.engine.step(gather_inputs(site), now);
     ++site.counters.load_management_steps;
     site.last_step_at = now.wall;
     site.next_tick = now.mono + tick;
     if (output.next_step) site.next_tick = std::min(site.next_tick, *output.next_step);
-    site.next_tick = std::max(site.next_tick, site.next_step);
+    site.next_tick = std::max(site.next_tick, now.mono + gather);
     site.wake_by(site.next_tick);
     const auto commands = output.commands;
     site.last_step = std::move(output);

@@ -5,6 +5,7 @@
 #include <boost/describe/class.hpp>
 
 #include "base/codec.hpp"
+#include "site/badge_reading.hpp"
 
 namespace busbar::site {
 namespace {
@@ -39,8 +40,13 @@ void record(Site& site, ChargePoint& charger) {
 }
 
 WantedList wanted_now(const Site& site, const ChargePoint& charger, Timestamp now) {
-    return wanted_list(site.badges, charger.settings.id, now,
-                       local_list_limits(charger).length_max);
+    return wanted_list(
+        {.badges = site.badges,
+         .charge_point = charger.settings,
+         .now = now,
+         .zone = site.settings.time_zone,
+         .length_max = local_list_limits(charger).length_max,
+         .energy_used_wh = [&](const Badge& badge) { return use_of(site, badge, now).energy_wh; }});
 }
 
 void look_again(Site& site, ChargePoint& charger, Instant at) {

@@ -5,6 +5,7 @@
 
 #include "base/codec.hpp"
 #include "site/authorization.hpp"
+#include "site/opening_hours.hpp"
 
 namespace busbar::site {
 namespace {
@@ -84,15 +85,28 @@ void note_change(WantedList& out, const std::optional<Timestamp>& at, Timestamp 
 
 }  // namespace
 
-WantedList wanted_list(const std::map<std::string, db::BadgeSaved, LessIgnoringCase>& badges,
-                       std::string_view charge_point, Timestamp now, std::size_t length_max) {
+WantedList wanted_list(const ListQuestion& question) {
     WantedList out;
-    for (const auto& [id_tag, badge] : badges) {
+    const auto now = question.now;
+    auto place = question.charge_point;
+    place.opening_hours.reset();
+    for (const auto& [id_tag, badge] : question.badges) {
         note_change(out, badge.valid_from, now);
         note_change(out, badge.valid_until, now);
-        auto verdict = authorize({.badge = &badge, .charge_point = charge_point, .at = now});
+        // Those that are not for this charge point should not have their hours read.
+        if (!is_for(badge, place)) continue;
+        if (badge.schedule) {
+            note_change(out, hours_at(*badge.schedule, now, question.zone).until, now);
+        }
+        AuthorizationQuestion asked{
+            .badge = &badge, .charge_point = place, .at = now, .zone = question.zone};
+        if (badge.monthly_energy_quota_wh && question.energy_used_wh) {
+            asked.use.energy_wh = question.energy_used_wh(badge);
+            note_change(out, question.zone.month_end(now), now);
+        }
+        auto verdict = authorize(asked);
         if (!verdict.accepted() || !can_be_sent(id_tag)) continue;
-        if (out.entries.size() < std::min(length_max, local_list_length_max)) {
+        if (out.entries.size() < std::min(question.length_max, local_list_length_max)) {
             out.entries.push_back({v16::IdToken{id_tag}, std::move(verdict.id_tag_info)});
         } else {
             ++out.left_out;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "base/time_zone.hpp"
 #include "db/rows.hpp"
 #include "ocpp/v16/local_list.hpp"
 
@@ -38,12 +40,24 @@ inline constexpr std::size_t local_list_length_max = 5000;
 struct WantedList {
     LocalListEntries entries;
     std::size_t left_out = 0;             // badges that found no room
-    std::optional<Timestamp> changes_at;  // when a badge begins or ceases to be valid
+    std::optional<Timestamp> changes_at;  // when a badge begins or ceases to be good
 };
 
-// The list of this charge point: badges that would be accepted there now.
-WantedList wanted_list(const std::map<std::string, db::BadgeSaved, LessIgnoringCase>& badges,
-                       std::string_view charge_point, Timestamp now, std::size_t length_max);
+// What a list depends on.
+struct ListQuestion {
+    const std::map<std::string, db::BadgeSaved, LessIgnoringCase>& badges;
+    const db::ChargePointSaved& charge_point;
+    Timestamp now;
+    TimeZone zone;
+    std::size_t length_max = 48;
+    // Of a badge in this month, for those that have a quota; empty: none has used anything.
+    std::function<std::int64_t(const db::BadgeSaved&)> energy_used_wh;
+};
+
+// The list of this charge point: badges that would be accepted there now, each until its own hours
+// are over. The charge point's opening hours do not matter: the list is for the time without a
+// connection, and a charger that lost it overnight should serve those it knows in the morning.
+WantedList wanted_list(const ListQuestion& question);
 
 // What makes `wanted` of `held`, both in the order of their idTags: removals first (entries without
 // idTagInfo), because they make room, then what is new or has changed.

@@ -274,12 +274,12 @@ std::optional<double> MeasuredPhases::total() const {
     return any_phase() ? std::optional{sum} : std::nullopt;
 }
 
-void add_rows(Moment& moment, const std::vector<db::MeterSample>& rows, std::size_t first,
+void add_rows(Moment& moment, std::vector<db::MeterSample>& rows, std::size_t first,
               std::size_t last, const std::vector<bool>& says_kilo, MeterFindings& findings) {
     const auto first_phases = count_first_phases(rows, first, last);
     std::map<Group, std::size_t> next_position;
     for (std::size_t i = first; i < last; ++i) {
-        const auto& row = rows[i];
+        auto& row = rows[i];
         auto place = place_of(row.phase);
         if (!row.number || !place) continue;
         if (!is_range_plausible(row)) {
@@ -303,6 +303,7 @@ void add_rows(Moment& moment, const std::vector<db::MeterSample>& rows, std::siz
             if (place->index == 0) {
                 findings.push_back({MeterOddity::duplicate_phase, row.measurand + " " + row.phase});
             }
+            row.phase[1] = static_cast<char>('1' + place->index);
         }
         put(place->between ? measured.between[place->index] : measured.by_phase[place->index], row,
             findings);

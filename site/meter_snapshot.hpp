@@ -41,8 +41,9 @@ struct Moment {
 };
 
 // Puts the rows of one MeterValue, those from `first` to before `last` that have numbers, into the
-// moment, which refers to them. says_kilo: by row, whether its unit is kWh.
-void add_rows(Moment& moment, const std::vector<db::MeterSample>& rows, std::size_t first,
+// moment, which refers to them. says_kilo: by row, whether its unit is kWh. Three that are all
+// called L1 are given the names they were meant to have, so that each is stored.
+void add_rows(Moment& moment, std::vector<db::MeterSample>& rows, std::size_t first,
               std::size_t last, const std::vector<bool>& says_kilo, MeterFindings& findings);
 
 // Everything but the energy register and whether it is live.

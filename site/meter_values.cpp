@@ -1,6 +1,7 @@
 #include "site/meter_values.hpp"
 
 #include <map>
+#include <tuple>
 
 #include "site/meter_row.hpp"
 #include "site/meter_snapshot.hpp"
@@ -69,6 +70,25 @@ void follow_active_phases(const MeterSnapshot& snapshot, MeterMemory& memory) {
             since = snapshot.at;
         }
         memory.active[p] = since && snapshot.at - *since >= lasting;
+    }
+}
+
+// --- Rows
+
+// What tells stored rows apart. Of those that are alike only the first is stored.
+using RowKey = std::tuple<Timestamp, std::string_view, std::string_view, std::string_view,
+                          std::string_view, std::string_view>;
+
+void find_lost_rows(const std::vector<db::MeterSample>& rows, MeterFindings& findings) {
+    std::map<RowKey, const db::MeterSample*> stored;
+    for (const auto& row : rows) {
+        const auto [it, is_new] = stored.emplace(RowKey{row.measured_at, row.measurand, row.phase,
+                                                        row.context, row.location, row.format},
+                                                 &row);
+        if (is_new || it->second->value == row.value) continue;
+        findings.push_back({MeterOddity::duplicate_row, row.measurand + " " + row.phase + " " +
+                                                            it->second->value +
+                                                            ", not stored: " + row.value});
     }
 }
 
@@ -163,6 +183,7 @@ MeterReport read_meter_values(const std::vector<v16::MeterValue>& values,
         }
         first = last;
     }
+    find_lost_rows(report.rows, report.findings);
     for (const auto& [at, moment] : moments) {
         auto snapshot = make_snapshot(moment, situation, report.findings);
         snapshot.at = at;

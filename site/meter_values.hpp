@@ -2,7 +2,8 @@
 // they were taken. Pure: the caller keeps the memory of a connector and hands it in and out.
 //
 // What was sent is never changed: a row's `value` is the text as it came. Doubts about a value only
-// decide whether its number is used.
+// decide whether its number is used. Only the phases of three values that are all called L1 are put
+// right. Of several values that name themselves alike one is stored: that is reported.
 #pragma once
 
 #include <chrono>
@@ -26,7 +27,7 @@ BOOST_DEFINE_ENUM_CLASS(MeterOddity, no_samples, empty_value, no_number, misspel
                         out_of_range, power_unit_implausible, power_implausible,
                         energy_unit_implausible, register_backwards, register_jump, register_reset,
                         zero_current_with_power, duplicate_phase, duplicate_location, late,
-                        out_of_order, future, clock_off, time_implausible)
+                        out_of_order, future, clock_off, time_implausible, duplicate_row)
 
 struct MeterFinding {
     MeterOddity oddity{};

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "site/routes.hpp"
+#include "site/transactions.hpp"
 
 namespace busbar::site {
 
@@ -44,9 +45,10 @@ Transaction* find_by_time(Context& on, std::int32_t connector_id, Timestamp at, 
     return open;
 }
 
-// Connector 0 is the whole charger, which is its only connector where there is just one.
+// Connector 0 is the whole charger, which is its only connector where there is just one. That of a
+// cluster is the first of its boxes that has come.
 std::int32_t meant_connector(const ChargePoint& charger, std::int32_t connector_id) {
-    if (connector_id != 0 ||
+    if (connector_id != 0 || charger.quirks.cluster ||
         charger.quirks.connector_0_values != ConnectorZeroValues::connector_1_if_single) {
         return connector_id;
     }
@@ -113,6 +115,13 @@ void count_findings(Context& on, const MeterFindings& findings, bool history) {
     }
 }
 
+// Load management has nothing to go by: worth knowing, unless the model is known not to tell.
+void count_missing_current(Context& on, std::int32_t connector_id, const Transaction* transaction) {
+    if (!transaction || on.charger.quirks.live_values == LiveValues::energy_only) return;
+    count_deviation(on.charger, "MeterValues:no_current",
+                    evse_id(on.charger.settings.id, connector_id), on.now.wall);
+}
+
 // `history`: the values tell of the past and are expected to.
 std::vector<db::Record> take(Context& on, std::int32_t connector_id, Transaction* transaction,
                              const std::vector<v16::MeterValue>& values, bool history) {
@@ -125,10 +134,15 @@ std::vector<db::Record> take(Context& on, std::int32_t connector_id, Transaction
         if (transaction && !transaction->stop) {
             follow_register(*transaction, snapshot, report.memory.energy.last.has_value());
         }
+        if (transaction) follow_energy(on, *transaction, snapshot, history);
         if (!connector || !snapshot.live || history) continue;
+        connector->values_at = on.now.mono;
         if (!may_draw(on.charger, meant, *connector, transaction, snapshot.at)) continue;
         const auto current = snapshot.currents();
-        if (!current) continue;
+        if (!current) {
+            count_missing_current(on, meant, transaction);
+            continue;
+        }
         connector->measured = to_grid(*current, on.charger.settings.phase_map);
         connector->measured_at = on.now.mono;
         on.site.step_wanted = true;
@@ -146,6 +160,7 @@ std::vector<db::Record> take(Context& on, std::int32_t connector_id, Transaction
         if (transaction) row.transaction = transaction->start.id;
         records.emplace_back(std::move(row));
     }
+    keep_energy(transaction, records);
     return records;
 }
 

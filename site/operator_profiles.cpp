@@ -155,14 +155,22 @@ void for_reached(const Candidate& candidate, Each each) {
     }
 }
 
-// Load management's own limits must stay the ones that count.
+// What is left for load management where a model takes one purpose only.
+std::optional<Purpose> only_purpose(const Quirks& quirks) {
+    if (quirks.profile_purposes.size() != 1) return std::nullopt;
+    return quirks.profile_purposes.front();
+}
+
+// Load management's own limits must stay the ones that count. Where it has not come down to
+// ChargePointMaxProfiles yet, it will not if an operator's stands above (see limit_shapes).
 Objection stack_objection(const Candidate& candidate) {
     const auto purpose = candidate.profile.chargingProfilePurpose;
     const auto level = candidate.profile.stackLevel;
     auto levels = stack_levels(profile_abilities(candidate.charger));
-    auto carrier = Purpose::TxProfile;
+    auto carrier = only_purpose(candidate.charger.quirks).value_or(Purpose::TxProfile);
     for_reached(candidate, [&](std::int32_t, const Connector& connector) {
-        const auto& taken = connector.limits.taken;
+        const auto& limits = connector.limits;
+        const auto& taken = limits.taken ? limits.taken : limits.sent;
         if (!taken) return;
         // What it has now is what counts, even if it can do better.
         if (taken->purpose == Purpose::TxProfile)
@@ -229,27 +237,6 @@ Objection limits_objection(const Site& site, const Candidate& candidate) {
     return current_objection(site, candidate);
 }
 
-// What an operator's TxDefaultProfile allows on a connector, as it is stored.
-constexpr std::string_view state_kind = "operator_profiles";
-struct Booking {
-    std::int32_t connectorId = 0;
-    std::int32_t chargingProfileId = 0;
-    std::int32_t milliamps = 0;
-};
-BOOST_DESCRIBE_STRUCT(Booking, (), (connectorId, chargingProfileId, milliamps))
-
-// Chargers keep profiles over our restarts (errata 3.37): so must the bookings.
-void record_bookings(Site& site, const ChargePoint& charger) {
-    std::vector<Booking> bookings;
-    for (const auto& [number, connector] : charger.connectors) {
-        for (const auto& [id, amps] : connector.limits.by_operators) {
-            bookings.push_back({number, id, amps.milliamps});
-        }
-    }
-    site.record(
-        {db::StateSaved{std::string{state_kind}, charger.settings.id, {to_json(bookings)}}});
-}
-
 }  // namespace
 
 Amps highest_limit(const v16::ChargingSchedule& schedule) {
@@ -293,54 +280,6 @@ std::optional<CommandFailure> clearing_objection(
     const ChargePoint& charger, const v16::ClearChargingProfile::Request& request) {
     if (!request.id || !is_own_profile_id(*request.id, charger.quirks)) return std::nullopt;
     return wrong("/id", "this number belongs to load management");
-}
-
-void operator_profile_set(Site& site, ChargePoint& charger,
-                          const v16::SetChargingProfile::Request& request, bool is_certain) {
-    constexpr std::size_t profiles_max = 100;
-    // All that is beyond what any charger has room for counts as one, which is never lowered.
-    constexpr std::int32_t all_others = std::numeric_limits<std::int32_t>::min();
-    const auto& profile = request.csChargingProfiles;
-    if (profile.chargingProfilePurpose != Purpose::TxDefaultProfile) return;
-    const Amps highest = highest_limit(profile.chargingSchedule);
-    for (auto& [number, connector] : charger.connectors) {
-        if (number == 0 || (request.connectorId != 0 && request.connectorId != number)) continue;
-        auto& known = connector.limits.by_operators;
-        const bool is_full = known.size() >= profiles_max;
-        const auto id = is_full ? all_others : profile.chargingProfileId;
-        const bool may_lower = is_certain && !is_full;
-        known[id] = may_lower ? highest : std::max(known[id], highest);
-    }
-    record_bookings(site, charger);
-}
-
-void operator_profiles_cleared(Site& site, ChargePoint& charger,
-                               const v16::ClearChargingProfile::Request& request) {
-    // Where a profile was set and at which level is not kept: only these are sure to have met it.
-    if (request.connectorId || request.chargingProfilePurpose || request.stackLevel) return;
-    for (auto& [number, connector] : charger.connectors) {
-        auto& known = connector.limits.by_operators;
-        if (request.id) {
-            known.erase(*request.id);
-        } else {
-            known.clear();
-        }
-    }
-    record_bookings(site, charger);
-}
-
-void restore_operator_profiles(Site& site, const db::StateSaved& row) {
-    ChargePoint* charger = row.kind == state_kind ? site.find(row.key) : nullptr;
-    if (!charger) return;
-    DecodeReport report;
-    const auto bookings =
-        decode_text<std::vector<Booking>>(row.body.text, {.empty_arrays = true}, report);
-    for (const auto& booking : bookings.value_or(std::vector<Booking>{})) {
-        auto* connector = connector_of(*charger, booking.connectorId);
-        if (!connector) continue;
-        connector->limits.by_operators[booking.chargingProfileId] =
-            Amps::from_milliamps(booking.milliamps);
-    }
 }
 
 OwnProfiles own_profiles(const ChargePoint& charger, std::int32_t connector_id,

@@ -1,7 +1,7 @@
 // Charging profiles that an operator sends by hand, beside those of load management. A profile
 // replaces another of its purpose and stack level, and a higher level hides a lower one (OCPP 1.6,
 // 3.13.2), so only those are let through that cannot raise what a connector may draw above what is
-// booked for it. What the specification rules out never reaches a charger. Pure.
+// booked for it. What the specification rules out never reaches a charger. Site loop.
 #pragma once
 
 #include <optional>
@@ -46,14 +46,23 @@ OwnProfiles own_profiles(const ChargePoint& charger, std::int32_t connector_id,
 bool may_clear(const v16::ClearChargingProfile::Request& request, const OwnProfile& own,
                const Quirks& quirks);
 
-// The charger has taken an operator's profile, or may have: what it allows is booked until it is
-// cleared, because a TxDefaultProfile of an operator hides load management's own. If it is not
-// certain (no answer), the profile with the same number may still hold: the higher one counts.
-void operator_profile_set(Site& site, ChargePoint& charger,
-                          const v16::SetChargingProfile::Request& request, bool is_certain);
-// The charger has accepted this clearing. Criteria that may have missed a profile leave it booked.
+// An operator's profile is about to be sent: what it allows is booked, and load management makes
+// room for it at once, because a TxDefaultProfile of an operator hides load management's own.
+// Without an answer it stays booked, beside what it may have replaced.
+void operator_profile_sent(Site& site, ChargePoint& charger,
+                           const v16::SetChargingProfile::Request& request);
+// The charger has accepted it: what it has replaced is gone.
+void operator_profile_taken(Site& site, ChargePoint& charger,
+                            const v16::SetChargingProfile::Request& request);
+// It was refused or never sent: its booking is undone.
+void operator_profile_refused(Site& site, ChargePoint& charger,
+                              const v16::SetChargingProfile::Request& request);
+// The charger has accepted this clearing. Criteria that may have missed a profile leave it booked,
+// and so does a model that is known to clear nothing (quirk clearProfiles).
 void operator_profiles_cleared(Site& site, ChargePoint& charger,
                                const v16::ClearChargingProfile::Request& request);
+// The most that operators' profiles allow this connector, whether it has been seen or not.
+Amps held_by_operators(const ChargePoint& charger, std::int32_t connector_id);
 
 // Takes over what was booked before a restart (kind "operator_profiles"); other rows are left
 // alone.

@@ -7,6 +7,8 @@
 
 #include <boost/pfr/tuple_size.hpp>
 
+#include "ocpp/v16/all.hpp"
+
 namespace busbar::site {
 namespace {
 
@@ -18,6 +20,38 @@ template <class T>
 constexpr bool is_list = false;
 template <class T>
 constexpr bool is_list<std::vector<T>> = true;
+
+template <class... M>
+constexpr auto names_of(boost::mp11::mp_list<M...>) {
+    return std::array{M::action...};
+}
+
+// What a central system may send.
+std::span<const std::string_view> known_actions() {
+    static constexpr auto names = names_of(ocpp::v16::ToChargePoint{});
+    return names;
+}
+
+// What TriggerMessage may ask for.
+std::span<const std::string_view> known_triggers() {
+    static constexpr std::array<std::string_view, 6> names{"BootNotification",
+                                                           "DiagnosticsStatusNotification",
+                                                           "FirmwareStatusNotification",
+                                                           "Heartbeat",
+                                                           "MeterValues",
+                                                           "StatusNotification"};
+    return names;
+}
+
+bool contains(std::span<const std::string_view> names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string listed(std::span<const std::string_view> names) {
+    std::string out;
+    for (const auto name : names) out.append(out.empty() ? "" : ", ").append(name);
+    return out;
+}
 
 // Whether a value whose type is right is a sensible one; reports at `pointer` if not.
 template <class T>
@@ -37,6 +71,9 @@ bool is_sensible(const QuirkSetting& setting, const T& value, const std::string&
     } else if constexpr (std::is_same_v<T, std::string>) {
         if (value.size() > text_size_max) return refuse("longer than 100 characters");
         if (!is_printable(value)) return refuse("holds control characters");
+        if (setting.known && !contains(setting.known(), value)) {
+            return refuse("must be one of " + listed(setting.known()));
+        }
     } else if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
         const auto number = static_cast<double>(value);
         if (number < setting.min || number > setting.max) {
@@ -97,6 +134,17 @@ constexpr QuirkSetting row(std::string_view name, Learning learning = Learning::
     return setting;
 }
 
+constexpr QuirkSetting one_of(KnownNames known, QuirkSetting setting) {
+    setting.known = known;
+    return setting;
+}
+
+// A setting that nothing acts on yet.
+constexpr QuirkSetting noted(QuirkSetting setting) {
+    setting.in_force = false;
+    return setting;
+}
+
 using L = Learning;
 using Q = Quirks;
 
@@ -108,7 +156,7 @@ constexpr std::array table{
     row<&Q::refuse_rather_than_close>("refuseRatherThanClose"),
     row<&Q::call_timeout_seconds>("callTimeoutSeconds", L::higher, 5, 300),
     row<&Q::accept_answer_with_wrong_id>("acceptAnswerWithWrongId"),
-    row<&Q::unsupported_actions>("unsupportedActions", L::more),
+    one_of(&known_actions, row<&Q::unsupported_actions>("unsupportedActions", L::more)),
     row<&Q::validation>("validation"),
     row<&Q::timestamps>("timestamps"),
     row<&Q::clock_tolerance_seconds>("clockToleranceSeconds"),
@@ -119,7 +167,7 @@ constexpr std::array table{
     row<&Q::setup_interval_min_seconds>("setupIntervalMinSeconds", L::higher, 0, 3600),
     row<&Q::change_availability_at_boot>("changeAvailabilityAtBoot", L::to_false),
     row<&Q::connector_0_availability>("connector0Availability", L::to_false),
-    row<&Q::trigger_messages>("triggerMessages", L::fewer),
+    one_of(&known_triggers, row<&Q::trigger_messages>("triggerMessages", L::fewer)),
     row<&Q::trigger_connector_id>("triggerConnectorId", L::to_false),
     row<&Q::trigger_poll_interval_seconds>("triggerPollIntervalSeconds", L::higher),
     row<&Q::configuration_keys_per_request>("configurationKeysPerRequest", L::any, 0, 1000),
@@ -132,11 +180,10 @@ constexpr std::array table{
     row<&Q::connector_0_values>("connector0Values"),
     row<&Q::cluster>("cluster"),
     row<&Q::phantom_connectors>("phantomConnectors"),
-    row<&Q::hidden_connectors>("hiddenConnectors", L::never, 0, 1000),
+    row<&Q::hidden_connectors>("hiddenConnectors", L::never, 1, 1000),
 
     row<&Q::measurands>("measurands", L::fewer),
     row<&Q::set_measurands>("setMeasurands", L::to_false),
-    row<&Q::measurand_probing>("measurandProbing", L::to_false),
     row<&Q::meter_sample_interval_min_seconds>("meterSampleIntervalMinSeconds", L::higher, 1),
     row<&Q::live_values>("liveValues"),
     row<&Q::energy_register>("energyRegister", L::any),
@@ -146,12 +193,12 @@ constexpr std::array table{
     row<&Q::id_tag_suffix_separator>("idTagSuffixSeparator"),
     row<&Q::id_tag_prefix_separator>("idTagPrefixSeparator"),
     row<&Q::empty_id_tag_allowed>("emptyIdTagAllowed"),
-    row<&Q::plug_and_charge_id_tag_key>("plugAndChargeIdTagKey"),
+    noted(row<&Q::plug_and_charge_id_tag_key>("plugAndChargeIdTagKey")),
     row<&Q::echoes_transaction_ids>("echoesTransactionIds", L::to_false),
     row<&Q::close_after_available_seconds>("closeAfterAvailableSeconds"),
-    row<&Q::remote_start_needed>("remoteStartNeeded"),
-    row<&Q::remote_start_with_profile>("remoteStartWithProfile", L::to_false),
-    row<&Q::after_finishing>("afterFinishing"),
+    noted(row<&Q::remote_start_needed>("remoteStartNeeded")),
+    noted(row<&Q::remote_start_with_profile>("remoteStartWithProfile", L::to_false)),
+    noted(row<&Q::after_finishing>("afterFinishing")),
 
     row<&Q::profile_purposes>("profilePurposes", L::fewer),
     row<&Q::tx_default_on_connector_0>("txDefaultOnConnector0", L::any),
@@ -165,7 +212,7 @@ constexpr std::array table{
     row<&Q::allowed_amps>("allowedAmps", L::never, 0, 1000),
     row<&Q::limit_as_integer>("limitAsInteger", L::to_true),
     row<&Q::number_phases>("numberPhases", L::any),
-    row<&Q::phase_switching>("phaseSwitching", L::to_false),
+    noted(row<&Q::phase_switching>("phaseSwitching", L::to_false)),
     row<&Q::minimum_amps_policy>("minimumAmpsPolicy", L::any),
     row<&Q::reassert_after_zero>("reassertAfterZero", L::to_true),
     row<&Q::pauses_per_hour_max>("pausesPerHourMax", L::lower, 0, 60),
@@ -173,7 +220,6 @@ constexpr std::array table{
     row<&Q::profile_dead_band_amps>("profileDeadBandAmps", L::higher, 0, 32),
     row<&Q::trust_accepted_limit>("trustAcceptedLimit", L::to_false),
     row<&Q::duration_then_default>("durationThenDefault", L::to_false),
-    row<&Q::trust_composite_schedule>("trustCompositeSchedule", L::to_false),
     row<&Q::keeps_profiles_over_reboot>("keepsProfilesOverReboot", L::to_false),
     row<&Q::clear_profiles>("clearProfiles", L::any),
     row<&Q::limit_key>("limitKey"),

@@ -89,8 +89,7 @@ struct Quirks {
 
     // --- Meter values
     std::vector<std::string> measurands = usual_measurands();
-    bool set_measurands = true;      // MeterValuesSampledData can be written
-    bool measurand_probing = false;  // finding out which measurands work is harmless
+    bool set_measurands = true;  // MeterValuesSampledData can be written
     std::int32_t meter_sample_interval_min_seconds = 1;
     LiveValues live_values = LiveValues::always;
     EnergyRegister energy_register = EnergyRegister::lifetime;
@@ -130,7 +129,6 @@ struct Quirks {
     double profile_dead_band_amps = 1;               // smaller raises are not worth a message
     bool trust_accepted_limit = true;        // false: a limit counts once it has been measured
     bool duration_then_default = false;      // after `duration` the lower profile applies
-    bool trust_composite_schedule = false;   // GetCompositeSchedule tells the truth
     bool keeps_profiles_over_reboot = true;  // TxDefaultProfile is there after a reboot
     ClearProfiles clear_profiles = ClearProfiles::by_id;
     std::string limit_key;                     // configuration key that limits; "": none known
@@ -141,6 +139,9 @@ struct Quirks {
 // Which values a rejection may teach: only those that ask less of the charger, or are safer.
 enum class Learning { never, any, to_true, to_false, lower, higher, fewer, more };
 
+// The texts that a list may hold.
+using KnownNames = std::span<const std::string_view> (*)();
+
 // Settings by their JSON name, each as JSON text.
 using QuirkValues = std::map<std::string, std::string, std::less<>>;
 
@@ -149,6 +150,8 @@ struct QuirkSetting {
     Learning learning{};
     double min = 0;  // of numbers
     double max = 0;
+    KnownNames known = nullptr;  // null: any text will do
+    bool in_force = true;        // false: kept and shown, but nothing acts on it yet
     // Reads JSON into the setting's member; leaves it alone and reports why if it does not fit.
     bool (*read)(const QuirkSetting& setting, std::string_view json, Quirks& out,
                  DecodeReport& report) = nullptr;

@@ -125,7 +125,7 @@ ExplainedQuirks QuirkTable::explain(const std::optional<ChargerModel>& charger,
 std::optional<std::string> QuirkTable::restore(const db::StateSaved& state) {
     if (state.kind == own_kind) {
         std::vector<Violation> violations;
-        auto row = parse_quirk_row(state.key, state.body.text, violations);
+        auto row = parse_stored_quirk_row(state.key, state.body.text, violations);
         if (!row) return violations.front().pointer + ": " + violations.front().detail;
         own_[state.key] = std::move(*row);
         return std::nullopt;
@@ -205,8 +205,25 @@ ExplainedQuirks explain_quirks(const Site& site, const ChargePoint& charger) {
     return site.quirks.explain(ChargerModel::of(charger), charger.settings.quirks.value_or(""));
 }
 
+void apply_quirks_to_link(ChargePoint& charger) {
+    if (!charger.link) return;
+    const auto& quirks = charger.quirks;
+    charger.link->session.accept_answers_with_wrong_id(quirks.accept_answer_with_wrong_id);
+    const auto interval = quirks.websocket_ping_interval_seconds;
+    const bool is_usual = interval == Quirks{}.websocket_ping_interval_seconds;
+    charger.link->ping_every(is_usual ? std::nullopt
+                                      : std::optional{std::chrono::seconds{interval}});
+}
+
 void resolve_quirks(Site& site, ChargePoint& charger) {
     charger.quirks = explain_quirks(site, charger).quirks;
+    for (const auto connector_id : charger.quirks.hidden_connectors) {
+        if (!is_hidden(charger, connector_id)) continue;
+        if (charger.connectors.erase(connector_id) == 0) continue;
+        site.engine.remove(evse_id(charger.settings.id, connector_id));
+        site.step_wanted = true;
+    }
+    apply_quirks_to_link(charger);
 }
 
 void resolve_all_quirks(Site& site) {

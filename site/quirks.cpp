@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <limits>
 #include <span>
 #include <stdexcept>
@@ -21,6 +22,10 @@ constexpr std::size_t pattern_size_max = 100;
 constexpr std::size_t patterns_max = 50;
 constexpr std::size_t note_size_max = 1000;
 constexpr std::size_t name_size_max = 100;
+
+// Settings of earlier releases that nothing could act on; rows may still have them.
+constexpr std::array<std::string_view, 2> retired{"/settings/measurandProbing",
+                                                  "/settings/trustCompositeSchedule"};
 
 struct RowText {
     std::optional<QuirkMatch> match;
@@ -203,6 +208,21 @@ void check_row(const QuirkRow& row, std::vector<Violation>& out) {
     }
 }
 
+// What can be read of a row that is wrong is checked as well, so that all is said at once.
+QuirkRow read_row(std::string_view name, std::string_view json,
+                  std::vector<Violation>& violations) {
+    DecodeReport report;
+    RowText text;
+    codec::decode_text(json, codec::type_info<RowText>, &text, {}, report);
+    violations.insert(violations.end(), report.errors.begin(), report.errors.end());
+    QuirkRow row{std::string{name}, text.match.value_or(QuirkMatch{}), {}, text.note};
+    if (text.settings.text != "null") {
+        row.settings = parse_quirk_values(text.settings.text, "/settings", violations);
+    }
+    check_row(row, violations);
+    return row;
+}
+
 std::vector<QuirkRow> read_seeded() {
     std::vector<QuirkRow> rows;
     for (const auto& [file, text] : quirk_files()) {
@@ -248,23 +268,27 @@ std::string quirk_row_json(const QuirkRow& row) {
 
 std::optional<QuirkRow> parse_quirk_row(std::string_view name, std::string_view json,
                                         std::vector<Violation>& violations) {
-    const auto before = violations.size();
     if (json.size() > QuirkTable::row_bytes_max) {
         violations.push_back({Defect::wrong_shape, "", "longer than 16384 bytes"});
         return std::nullopt;
     }
-    // What can be read of a row that is wrong is checked as well, so that all is said at once.
-    DecodeReport report;
-    RowText text;
-    codec::decode_text(json, codec::type_info<RowText>, &text, {}, report);
-    violations.insert(violations.end(), report.errors.begin(), report.errors.end());
-    QuirkRow row{std::string{name}, text.match.value_or(QuirkMatch{}), {}, text.note};
-    if (text.settings.text != "null") {
-        row.settings = parse_quirk_values(text.settings.text, "/settings", violations);
-    }
-    check_row(row, violations);
-    if (violations.size() != before) return std::nullopt;
-    return row;
+    std::vector<Violation> found;
+    auto row = read_row(name, json, found);
+    const bool is_right = found.empty();
+    std::move(found.begin(), found.end(), std::back_inserter(violations));
+    return is_right ? std::optional{std::move(row)} : std::nullopt;
+}
+
+std::optional<QuirkRow> parse_stored_quirk_row(std::string_view name, std::string_view json,
+                                               std::vector<Violation>& violations) {
+    std::vector<Violation> found;
+    auto row = read_row(name, json, found);
+    std::erase_if(found, [](const Violation& violation) {
+        return std::find(retired.begin(), retired.end(), violation.pointer) != retired.end();
+    });
+    const bool is_right = found.empty();
+    std::move(found.begin(), found.end(), std::back_inserter(violations));
+    return is_right ? std::optional{std::move(row)} : std::nullopt;
 }
 
 const std::vector<QuirkRow>& seeded_quirks() {

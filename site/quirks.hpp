@@ -78,6 +78,9 @@ BOOST_DESCRIBE_STRUCT(LearnedQuirk, (),
 std::string quirk_row_json(const QuirkRow& row);
 std::optional<QuirkRow> parse_quirk_row(std::string_view name, std::string_view json,
                                         std::vector<Violation>& violations);
+// The same of a row that was stored: settings that have been given up since are left out.
+std::optional<QuirkRow> parse_stored_quirk_row(std::string_view name, std::string_view json,
+                                               std::vector<Violation>& violations);
 
 // The rows of this release, from general to specific.
 const std::vector<QuirkRow>& seeded_quirks();
@@ -152,10 +155,14 @@ void restore_quirk(Site& site, const db::StateSaved& state);
 // What is in force for this charger, and why.
 ExplainedQuirks explain_quirks(const Site& site, const ChargePoint& charger);
 
-// Works out charger.quirks anew: after a boot, and after its settings have changed.
+// Works out charger.quirks anew: after a boot, and after its settings have changed. Connectors that
+// are hidden by them are forgotten.
 void resolve_quirks(Site& site, ChargePoint& charger);
 // The same for all: after rows have changed.
 void resolve_all_quirks(Site& site);
+
+// Makes its connection follow charger.quirks: how often it is pinged, which answers are taken.
+void apply_quirks_to_link(ChargePoint& charger);
 
 // Remembers for all chargers of this model and firmware that a setting must have this value (JSON),
 // because the charger has rejected something ("SetChargingProfile with stackLevel 1"). True if it

@@ -110,17 +110,27 @@ void cancel_reservation(Site& site, std::string_view charge_point, std::int32_t 
                                 std::move(done));
 }
 
-void check_reservation(Site& site, ChargePoint& charger,
-                       const v16::StartTransaction::Request& request, Now now) {
-    for (const auto* reservation : reservations_of(charger, now.wall)) {
+const Operation* objecting_reservation(const Site& site, const ChargePoint& charger,
+                                       const v16::StartTransaction::Request& request,
+                                       Timestamp now) {
+    for (const auto* reservation : reservations_of(charger, now)) {
         const bool is_here = reservation->connectorId == request.connectorId;
         if (!is_here || reservation->requestId == request.reservationId) continue;
-        if (may_use(site, charger, *reservation->idTag, request.idTag)) continue;
-        count_deviation(charger, "start_on_reserved_connector",
-                        std::to_string(request.connectorId) + " is reserved by " +
-                            std::to_string(*reservation->requestId),
-                        now.wall);
+        // What began before is told of late.
+        if (request.timestamp < reservation->startedAt) continue;
+        if (!may_use(site, charger, *reservation->idTag, request.idTag)) return reservation;
     }
+    return nullptr;
+}
+
+void check_reservation(Site& site, ChargePoint& charger,
+                       const v16::StartTransaction::Request& request, Now now) {
+    const auto* reservation = objecting_reservation(site, charger, request, now.wall);
+    if (!reservation) return;
+    count_deviation(charger, "start_on_reserved_connector",
+                    std::to_string(request.connectorId) + " is reserved by " +
+                        std::to_string(*reservation->requestId),
+                    now.wall);
 }
 
 }  // namespace busbar::site

@@ -42,8 +42,14 @@ void reserve(Site& site, std::string_view charge_point, std::int32_t connector_i
 void cancel_reservation(Site& site, std::string_view charge_point, std::int32_t reservation_id,
                         Now now, std::function<void(ReservationResult)> done);
 
+// The reservation that speaks against this start: it was made before, for another badge (neither of
+// its group, nor named by the start), on the same connector. Null: none does.
+const Operation* objecting_reservation(const Site& site, const ChargePoint& charger,
+                                       const v16::StartTransaction::Request& request,
+                                       Timestamp now);
+
 // Notes it as a deviation if a transaction starts on a connector that the charger has promised to
-// another badge (neither of its group, nor by naming the reservation).
+// another badge.
 void check_reservation(Site& site, ChargePoint& charger,
                        const v16::StartTransaction::Request& request, Now now);
 

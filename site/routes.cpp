@@ -60,6 +60,23 @@ void count_all(ChargePoint& charger, std::string_view action,
     }
 }
 
+// What the message log says of a call: "wrong_type /meterStart, unknown_field /colour, 3 more".
+std::string summary(const DecodeReport& report, bool is_name_exact) {
+    constexpr std::size_t size_max = 200;
+    std::string out = is_name_exact ? "" : "action_case";
+    std::size_t left = report.deviations.size() + report.errors.size();
+    for (const auto* violations : {&report.deviations, &report.errors}) {
+        for (const auto& violation : *violations) {
+            if (!out.empty()) out += ", ";
+            if (out.size() > size_max) return out += std::to_string(left) + " more";
+            out.append(defect_name(violation.defect)).append(" ");
+            out += std::string_view{violation.pointer}.substr(0, size_max);
+            --left;
+        }
+    }
+    return out;
+}
+
 // Reads a request, tolerating what its message alone tolerates.
 template <class M>
 struct Reader {
@@ -114,6 +131,7 @@ std::optional<v16::StartTransaction::Response> salvage<v16::StartTransaction>(Co
                                                                               const Json& payload) {
     auto start = salvage_start(payload, on.now.wall);
     count_salvaged(on, v16::StartTransaction::action, start);
+    correct_times(on.site, on.charger, on.now, start.request);
     return take_start(on, std::move(start));
 }
 
@@ -122,6 +140,7 @@ std::optional<v16::StopTransaction::Response> salvage<v16::StopTransaction>(Cont
                                                                             const Json& payload) {
     auto stop = salvage_stop(payload, on.now.wall);
     count_salvaged(on, v16::StopTransaction::action, stop);
+    correct_times(on.site, on.charger, on.now, stop.request);
     return take_stop(on, std::move(stop));
 }
 
@@ -130,6 +149,7 @@ std::optional<v16::MeterValues::Response> salvage<v16::MeterValues>(Context& on,
                                                                     const Json& payload) {
     auto values = salvage_values(payload, on.now.wall);
     count_salvaged(on, v16::MeterValues::action, values);
+    correct_times(on.site, on.charger, on.now, values.request);
     if (values.request.meterValue.empty()) return v16::MeterValues::Response{};
     const auto& connectors = on.charger.connectors;
     if (!values.connector_is_known && connectors.size() == 1) {
@@ -176,12 +196,14 @@ void run(Site& site, ChargePoint& charger, const std::shared_ptr<Link>& link,
     }
     DecodeReport report;
     const bool lenient = is_lenient(charger);
-    const auto request =
+    auto request =
         Reader<M>::read(*call.payload, {.lenient = lenient, .received_at = now.wall}, report);
     count_all(charger, M::action, report.deviations, now.wall);
+    link->session.judged(call.id, summary(report, call.action == M::action));
     Context on{site, charger, now};
     std::optional<typename M::Response> response;
     if (request) {
+        correct_times(site, charger, now, *request);
         response = handle(on, *request);
     } else {
         count_all(charger, M::action, report.errors, now.wall);

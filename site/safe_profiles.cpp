@@ -10,6 +10,7 @@
 #include "ocpp/v16/smart_charging.hpp"
 #include "site/charging_profiles.hpp"
 #include "site/desired_state.hpp"
+#include "site/limit_key.hpp"
 #include "site/load_management.hpp"
 #include "site/local_list.hpp"
 #include "site/metering.hpp"
@@ -29,12 +30,6 @@ struct HeldCurrent {
     std::int32_t milliamps = 0;
 };
 BOOST_DESCRIBE_STRUCT(HeldCurrent, (), (milliamps))
-
-db::Journal::Ticket record(Site& site, Connector& connector, const std::string& evse, Amps most) {
-    connector.safe_recorded = most;
-    return site.record({db::StateSaved{
-        std::string{safe_current_kind}, evse, {to_json(HeldCurrent{most.milliamps})}}});
-}
 
 void try_again(Site& site, ChargePoint& charger, Now now) {
     if (!charger.link) return;
@@ -57,24 +52,38 @@ std::vector<ProfileShape> shapes_for(const ChargePoint& charger) {
     return safe_shapes(profile_abilities(charger));
 }
 
+// Limits are in the key of quirk limitKey, and so is the safe current once all profiles are
+// refused.
+bool uses_key(const ChargePoint& charger, const Connector& connector) {
+    return connector.limits.is_by_key && has_limit_key(charger);
+}
+
 // The shape to use: one that refused all is asked again in the usual way.
-std::optional<ProfileShape> present_shape(const ChargePoint& charger, const Connector& connector) {
+std::optional<ProfileShape> present_safe_shape(const ChargePoint& charger,
+                                               std::int32_t connector_id,
+                                               const Connector& connector) {
     const auto& actions = charger.quirks.unsupported_actions;
     const auto shapes = shapes_for(charger);
-    if (shapes.empty() || std::find(actions.begin(), actions.end(),
-                                    v16::SetChargingProfile::action) != actions.end()) {
+    if (shapes.empty() || !has_own_profile_ids(connector_id, charger.quirks) ||
+        std::find(actions.begin(), actions.end(), v16::SetChargingProfile::action) !=
+            actions.end()) {
         return std::nullopt;
     }
-    return next_shape(shapes, connector.limits.safe_refused).value_or(shapes.front());
+    const auto next = next_shape(shapes, connector.limits.safe_refused);
+    return next || uses_key(charger, connector) ? next : shapes.front();
+}
+
+bool is_charging(const ChargePoint& charger, std::int32_t connector_id) {
+    return std::any_of(charger.open.begin(), charger.open.end(), [&](const auto& transaction) {
+        return transaction.start.connector_id == connector_id;
+    });
 }
 
 // A limit that stands in for the safe profile, and has it as its second period.
 bool holds_limit_instead(ChargePoint& charger, std::int32_t connector_id,
                          const Connector& connector) {
     return connector.limits.lingering && connector.safe_profile_sent &&
-           std::any_of(charger.open.begin(), charger.open.end(), [&](const auto& transaction) {
-               return transaction.start.connector_id == connector_id;
-           });
+           is_charging(charger, connector_id);
 }
 
 // The safe profile has taken the place of a limit that outlived its transaction, or would have.
@@ -91,6 +100,48 @@ void end_lingering(Site& site, ChargePoint& charger, const std::string& evse,
     }
 }
 
+// The key takes the place of the safe profile; while its limit is in force, that is all it can
+// hold.
+void write_key(Site& site, ChargePoint& charger, std::int32_t connector_id, Amps safe) {
+    if (is_charging(charger, connector_id)) return;
+    const auto id = charger.settings.id;
+    const auto is_wanted = [&site, id, connector_id, safe] {
+        ChargePoint* present = site.find(id);
+        auto* connector = present ? connector_of(*present, connector_id) : nullptr;
+        return connector && connector->safe_profile_sent == safe &&
+               !is_charging(*present, connector_id);
+    };
+    write_limit_key(site, charger, connector_id, safe, ocpp::CallOptions::Priority::normal,
+                    is_wanted, [&site, id, connector_id](KeyAnswer answer) {
+                        ChargePoint* present = site.find(id);
+                        auto* connector = present ? connector_of(*present, connector_id) : nullptr;
+                        if (!connector) return;
+                        site.step_wanted = true;
+                        site.wake_by(site.now.mono);
+                        if (answer == KeyAnswer::accepted) {
+                            return end_lingering(site, *present, evse_id(id, connector_id),
+                                                 connector_id, *connector);
+                        }
+                        if (answer == KeyAnswer::refused) {
+                            connector->safe_profile_refused = true;
+                            return;
+                        }
+                        connector->safe_profile_sent.reset();
+                        try_again(site, *present, site.now);
+                    });
+}
+
+// No profile carries the safe current.
+void refuse(Site& site, ChargePoint& charger, std::int32_t connector_id, Connector& connector,
+            Amps safe) {
+    if (charger.link && uses_key(charger, connector)) {
+        return write_key(site, charger, connector_id, safe);
+    }
+    connector.safe_profile_refused = true;
+    site.step_wanted = true;
+    if (site.log) site.log("safe_profile_refused", evse_id(charger.settings.id, connector_id));
+}
+
 void take_refusal(Site& site, ChargePoint& charger, Connector& connector,
                   const Question& question) {
     auto& refused = connector.limits.safe_refused;
@@ -105,9 +156,8 @@ void take_refusal(Site& site, ChargePoint& charger, Connector& connector,
         }
     }
     const auto evse = evse_id(question.charge_point, question.connector_id);
-    connector.safe_profile_refused = true;
     site.engine.safe_refused(evse, question.number);
-    if (site.log) site.log("safe_profile_refused", evse);
+    refuse(site, charger, question.connector_id, connector, question.safe);
 }
 
 void settle(Site& site, const Question& question, const Answer& answer) {
@@ -135,12 +185,7 @@ void settle(Site& site, const Question& question, const Answer& answer) {
     } else {
         take_refusal(site, *charger, *connector, question);
     }
-    // A lower value is written once it is certain; until then the higher one stands in the
-    // database, which is on the safe side: also while nothing can be written.
-    const auto held = site.engine.safe_held(evse);
-    if (held && connector->safe_recorded != held && !site.journal.full()) {
-        record(site, *connector, evse, *held);
-    }
+    record_safe_held(site, *connector, evse);
     // What it gave up may be what another one waits for.
     site.step_wanted = true;
     site.wake_by(site.now.mono);
@@ -166,12 +211,8 @@ void send_safe_profile(Site& site, ChargePoint& charger, const Question& questio
 
 void install(Site& site, ChargePoint& charger, std::int32_t connector_id, Amps safe) {
     auto& connector = charger.connectors[connector_id];
-    const auto shape = present_shape(charger, connector);
-    if (!shape) {
-        connector.safe_profile_refused = true;
-        site.step_wanted = true;
-        return;
-    }
+    const auto shape = present_safe_shape(charger, connector_id, connector);
+    if (!shape) return refuse(site, charger, connector_id, connector, safe);
     Question question{charger.settings.id, connector_id, 0, safe, *shape};
     question.number = site.engine.safe_sent(evse_id(question.charge_point, connector_id), safe);
     send_safe_profile(site, charger, question);
@@ -180,7 +221,7 @@ void install(Site& site, ChargePoint& charger, std::int32_t connector_id, Amps s
 // A raise is durable before it is sent, so that no restart can forget what a charger may hold.
 void raise(Site& site, ChargePoint& charger, std::int32_t connector_id, Amps safe) {
     const auto evse = evse_id(charger.settings.id, connector_id);
-    const auto row = record(site, charger.connectors[connector_id], evse, safe);
+    const auto row = record_safe_current(site, charger.connectors[connector_id], evse, safe);
     site.journal.when_durable(row, [&site, id = charger.settings.id, connector_id, evse, safe] {
         ChargePoint* present = site.find(id);
         auto* connector = present ? connector_of(*present, connector_id) : nullptr;
@@ -204,8 +245,27 @@ void ask_for_connectors(Site& site, ChargePoint& charger, Now now) {
     if (const auto deadline = charger.link->session.deadline()) site.wake_by(*deadline);
 }
 
+}  // namespace
+
+db::Journal::Ticket record_safe_current(Site& site, Connector& connector, const std::string& evse,
+                                        Amps most) {
+    connector.safe_recorded = most;
+    return site.record({db::StateSaved{
+        std::string{safe_current_kind}, evse, {to_json(HeldCurrent{most.milliamps})}}});
+}
+
+// A lower value is written once it is certain; until then the higher one stands in the database,
+// which is on the safe side: also while nothing can be written.
+void record_safe_held(Site& site, Connector& connector, const std::string& evse) {
+    const auto held = site.engine.safe_held(evse);
+    if (!held || connector.safe_recorded == held || site.journal.full()) return;
+    record_safe_current(site, connector, evse, *held);
+}
+
 // Its row goes, too: after a restart it must not count as held.
-void forget_safe_profile(Site& site, Connector& connector, const std::string& evse) {
+void safe_current_gone(Site& site, const ChargePoint& charger, std::int32_t connector_id,
+                       Connector& connector) {
+    const auto evse = evse_id(charger.settings.id, connector_id);
     connector.safe_profile_sent.reset();
     connector.safe_profile_accepted = false;
     site.engine.safe_lost(evse);
@@ -214,7 +274,12 @@ void forget_safe_profile(Site& site, Connector& connector, const std::string& ev
     site.record({db::StateRemoved{std::string{safe_current_kind}, evse}});
 }
 
-}  // namespace
+bool holds_safe_profile(const Site& site, const ChargePoint& charger, const Connector& connector) {
+    if (charger.quirks.keeps_profiles_over_reboot || uses_key(charger, connector)) return true;
+    // One that is cut off may be booting. Its car shows in the meter, where there is one.
+    const bool may_boot = !charger.link && !site.engine.settings().metered;
+    return connector.safe_profile_accepted && !may_boot;
+}
 
 void begin_set_up(Site& site, ChargePoint& charger, std::chrono::seconds grace, Now now) {
     charger.quiet_until = now.mono + grace;
@@ -227,8 +292,15 @@ void begin_set_up(Site& site, ChargePoint& charger, std::chrono::seconds grace, 
         connector.safe_profile_sent.reset();
         connector.limits.refused.clear();
         connector.limits.safe_refused.clear();
-        // Firmware that is new may have other habits.
-        if (!site.find_open_on(charger, connector_id)) connector.limits.taken.reset();
+        // Firmware that is new may have other habits. What has to go later is not forgotten.
+        const auto& taken = connector.limits.taken;
+        const bool stays =
+            taken && taken->purpose == v16::ChargingProfilePurpose::ChargePointMaxProfile;
+        if (!stays && !site.find_open_on(charger, connector_id)) connector.limits.taken.reset();
+        if (connector_id > 0 && !charger.quirks.keeps_profiles_over_reboot &&
+            !uses_key(charger, connector)) {
+            safe_current_gone(site, charger, connector_id, connector);
+        }
         site.engine.reconnected(evse_id(charger.settings.id, connector_id), now);
     }
 }
@@ -236,8 +308,10 @@ void begin_set_up(Site& site, ChargePoint& charger, std::chrono::seconds grace, 
 void await_boot(Site& site, ChargePoint& charger, Now now) {
     // One that boots says so at once.
     begin_set_up(site, charger, 3s, now);
-    // An accepted charger may come back without BootNotification (OCPP-J 1.6, 5.4).
-    charger.setup_due = now.mono + 10s;
+    // An accepted charger may come back without BootNotification (OCPP-J 1.6, 5.4). One that may
+    // have lost what holds it back is not waited for.
+    const std::chrono::seconds wait{charger.quirks.setup_delay_without_boot_seconds};
+    if (charger.quirks.keeps_profiles_over_reboot) charger.setup_due = now.mono + wait;
     site.wake_by(*charger.setup_due);
 }
 
@@ -249,7 +323,7 @@ void set_up(Site& site, ChargePoint& charger, Now now) {
     site.step_wanted = true;
     if (charger.connectors.empty()) ask_for_connectors(site, charger, now);
     for (auto& [connector_id, connector] : charger.connectors) {
-        if (connector_id == 0) continue;
+        if (connector_id == 0 || is_hidden(charger, connector_id)) continue;
         const auto evse = evse_id(charger.settings.id, connector_id);
         const Amps safe = site.engine.safe(evse);
         if (connector.safe_profile_sent == safe) continue;
@@ -296,7 +370,7 @@ void profiles_cleared(Site& site, ChargePoint& charger,
         const auto own = own_profiles(charger, connector_id, connector);
         if (may_clear(request, own.safe, charger.quirks)) {
             has_cleared = true;
-            forget_safe_profile(site, connector, evse);
+            safe_current_gone(site, charger, connector_id, connector);
         }
         if (own.limit && may_clear(request, *own.limit, charger.quirks)) {
             has_cleared = true;

@@ -28,6 +28,22 @@ void renew_safe_profiles(Site& site, Now now);
 void profiles_cleared(Site& site, ChargePoint& charger,
                       const v16::ClearChargingProfile::Request& request, Now now);
 
+// What the charger was told of its safe current is not there any more: it counts as able to give
+// all it can until it has accepted it again.
+void safe_current_gone(Site& site, const ChargePoint& charger, std::int32_t connector_id,
+                       Connector& connector);
+
+// Stores the most that the connector may hold of safe currents, however it was told.
+db::Journal::Ticket record_safe_current(Site& site, Connector& connector, const std::string& evse,
+                                        Amps most);
+// The same of what the engine knows, once a lower value is certain; left out while the journal is
+// full.
+void record_safe_held(Site& site, Connector& connector, const std::string& evse);
+
+// False if a reboot may have taken the safe profile with it (quirk keepsProfilesOverReboot), and it
+// has not been accepted again.
+bool holds_safe_profile(const Site& site, const ChargePoint& charger, const Connector& connector);
+
 // The StateSaved kind that restore_safe_current() takes.
 inline constexpr std::string_view safe_current_kind = "safe_current";
 

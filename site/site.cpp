@@ -39,6 +39,7 @@ bool is_authorized(const Transaction& transaction) {
 }
 
 db::Journal::Ticket Site::record(std::vector<db::Record> unit) {
+    for (const auto& row : unit) energy_used.observe(row, settings.time_zone, now.wall);
     return journal.append(std::move(unit));
 }
 
@@ -51,8 +52,16 @@ void Site::wake_by(Instant at) {
     if (!wake_at_ || at < *wake_at_) wake_at_ = at;
 }
 
+bool is_hidden(const ChargePoint& charger, std::int32_t connector_id) {
+    const auto& hidden = charger.quirks.hidden_connectors;
+    if (std::find(hidden.begin(), hidden.end(), connector_id) == hidden.end()) return false;
+    return std::none_of(charger.open.begin(), charger.open.end(),
+                        [&](const Transaction& t) { return t.start.connector_id == connector_id; });
+}
+
 Connector* connector_of(ChargePoint& charger, std::int32_t connector_id) {
     if (connector_id < 1 || connector_id > connector_id_max) return nullptr;
+    if (is_hidden(charger, connector_id)) return nullptr;
     return &charger.connectors[connector_id];
 }
 

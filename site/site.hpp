@@ -14,13 +14,17 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "base/time_zone.hpp"
 #include "base/units.hpp"
 #include "db/journal.hpp"
 #include "dlm/engine.hpp"
 #include "ocpp/v16/core.hpp"
 #include "site/attempts.hpp"
+#include "site/badge_learning.hpp"
+#include "site/charger_clock.hpp"
 #include "site/charging_profiles.hpp"
 #include "site/configuration.hpp"
+#include "site/energy_used.hpp"
 #include "site/files.hpp"
 #include "site/firmware.hpp"
 #include "site/link.hpp"
@@ -29,32 +33,21 @@
 #include "site/operations.hpp"
 #include "site/quirks.hpp"
 #include "site/security.hpp"
+#include "site/transaction.hpp"
+#include "site/unknown_badges.hpp"
 
 namespace busbar::site {
 
 namespace v16 = ocpp::v16;
 
 using Badge = db::BadgeSaved;
-
-// A transaction, from StartTransaction until it leaves memory.
-struct Transaction {
-    db::TransactionStarted start;
-    db::Journal::Ticket recorded = 0;  // the unit that holds its newest row
-    std::int32_t register_wh = 0;      // last reading of the charger's energy register
-    Timestamp register_at;             // and when it was taken
-    Instant charging_since{};          // start, or load after a restart
-    std::optional<db::TransactionStopped> stop;
-};
+using BadgeGroup = db::BadgeGroupSaved;
 
 // The newest lowering of a transaction whose start is not answered yet.
 struct WaitingLowering {
     db::TransactionKey transaction = 0;
     dlm::Command command;
 };
-
-// False for a transaction whose badge was refused: its charger may run it all the same, and ends
-// it.
-bool is_authorized(const Transaction& transaction);
 
 // What a connector has shown of how it takes limits.
 struct LimitHabits {
@@ -67,8 +60,26 @@ struct LimitHabits {
     // A limit that does not end with its transaction: the safe profile must take its place.
     std::optional<Amps> lingering;
     bool is_being_replaced = false;
-    Instant stop_asked_at = Instant::min();     // RemoteStopTransaction, by load management
-    std::map<std::int32_t, Amps> by_operators;  // what their TxDefaultProfiles allow, by id
+    Instant stop_asked_at = Instant::min();  // RemoteStopTransaction, by load management
+    // Every profile was refused: limits are written to the key of quirk limitKey.
+    bool is_by_key = false;
+    std::string key_value;  // that it took last; "": none, or not certain
+    Instant key_written_at = Instant::min();
+    std::deque<Instant> pauses;     // limits of 0 A after others, in the last hour
+    bool is_paused = false;         // the newest limit is 0 A
+    std::optional<Now> resumed_at;  // accepted more than 0 A after a pause: may take it for none
+};
+
+// A profile of an operator, as far as load management must know it: from before it is sent until it
+// is sure to be gone.
+struct OperatorProfile {
+    std::int32_t id = 0;            // chargingProfileId
+    std::int32_t connector_id = 0;  // 0: for all, also those that appear later
+    v16::ChargingProfilePurpose purpose = v16::ChargingProfilePurpose::TxDefaultProfile;
+    std::optional<std::int32_t> stack_level;  // nothing: not known
+    Amps highest;                             // that it allows on one phase
+    bool is_certain = false;                  // its charger has accepted it
+    friend bool operator==(const OperatorProfile&, const OperatorProfile&) = default;
 };
 
 // A connector as its charger last described it. Connectors exist from the first message on.
@@ -76,7 +87,10 @@ struct Connector {
     std::optional<db::ConnectorStatus> status;
     std::optional<PhaseAmps> measured;  // grid phases, newest sample with current in it
     Instant measured_at{};
-    MeterMemory metering;  // of earlier values, to judge the next ones
+    std::optional<Instant> values_at;  // newest meter values of whatever kind that were live
+    MeterMemory metering;              // of earlier values, to judge the next ones
+    // Its plug is shown by that connector, see quirk phantomConnectors.
+    std::optional<std::int32_t> shown_by;
     // The safe TxDefaultProfile: sent since the last boot or connection, and what came of it. One
     // that was accepted stays on the charger over reboots (errata 3.37).
     std::optional<Amps> safe_profile_sent;
@@ -102,6 +116,14 @@ struct PastConnection {
     std::string cause;  // in words
 };
 
+// What was asked of a charger by TriggerMessage because it did not come by itself.
+struct TriggerPoll {
+    std::optional<Instant> asked_at;
+    bool without_connector = false;  // it has refused a connectorId
+    bool is_refused = false;         // all; until the next boot or connection
+    int status_asked = 0;            // so often since then
+};
+
 // An answer that leaves once what it acknowledges is durable.
 struct WaitingReply {
     db::Journal::Ticket ticket = 0;
@@ -122,6 +144,7 @@ struct ChargePoint {
     std::map<std::int32_t, Connector> connectors;
     std::vector<Transaction> open;    // running transactions
     std::deque<Transaction> stopped;  // the newest at the back; what is at hand of them
+    std::deque<db::OrphanStop> orphan_stops;  // that may belong to starts which are still to come
     std::map<std::string, Deviation, std::less<>> deviations;
     std::shared_ptr<Link> link;                 // null: not connected
     std::vector<WaitingReply> waiting_replies;  // to its present link
@@ -129,6 +152,10 @@ struct ChargePoint {
     std::string peer_address;
     std::string reached_as;  // the host by which it reaches us
     std::optional<Timestamp> connected_at;
+    std::optional<Instant> lost_at;  // without a connection since, or since the start
+    bool is_away = false;            // for longer than its quirks allow, see offline_after_seconds
+    ChargerClock clock;
+    TriggerPoll poll;
     std::deque<PastConnection> past_connections;  // the newest at the back
     std::optional<Takeover> takeover;
     std::deque<Operation> operations;  // by number; commands with a second act
@@ -140,13 +167,13 @@ struct ChargePoint {
     LocalList local_list;
     std::optional<Timestamp> last_seen_at;
     ChargerConfiguration configuration;  // and availability: as reported, as wanted
-    std::optional<Instant> setup_due;    // when to install profiles and ask for states
-    Instant quiet_until{};               // connected or booted: told nothing before that can wait
+    std::vector<OperatorProfile> operator_profiles;
+    std::optional<Instant> setup_due;  // when to install profiles and ask for states
+    Instant quiet_until{};             // connected or booted: told nothing before that can wait
 };
 
 inline constexpr std::int32_t connector_id_max = 1000;
 inline constexpr std::size_t waiting_replies_max = 64;     // of one charge point
-inline constexpr std::size_t open_transactions_max = 100;  // of one charge point
 inline constexpr std::size_t deviation_kinds_max = 100;
 inline constexpr std::size_t past_connections_max = 50;
 
@@ -165,6 +192,7 @@ struct Settings {
     Amps minimum_current = 6_A;
     std::chrono::seconds heartbeat_interval{300};
     std::chrono::seconds meter_sample_interval{15};  // of chargers, see key_wishes
+    TimeZone time_zone;                              // of schedules, days and months
     bool enrolment_always_open = false;  // a demonstration lets everybody in (ruling R5)
 };
 
@@ -199,6 +227,10 @@ public:
     Settings settings;
     dlm::Engine engine;
     std::map<std::string, Badge, LessIgnoringCase> badges;
+    std::map<std::string, BadgeGroup, LessIgnoringCase> badge_groups;  // by name
+    UnknownBadges unknown_badges;
+    BadgeLearning learning;
+    EnergyUsed energy_used;
     std::map<std::string, ChargePoint, std::less<>> charge_points;
     QuirkTable quirks;
     ConnectionAttempts attempts;
@@ -209,17 +241,22 @@ public:
     std::optional<Timestamp> enrolment_ends;  // of the window an operator has opened
     std::optional<dlm::MeterInput> meter;     // newest sample of the main meter
     db::TransactionKey next_transaction_key = 1;
+    std::map<db::TransactionKey, db::TransactionCorrected> corrections;  // the newest ones
     db::Journal::Ticket last_badge_edit = 0;
+    db::Journal::Ticket last_badge_group_edit = 0;
     db::Journal::Ticket last_charge_point_edit = 0;
     Now now{};                 // of the event that is being handled
     bool step_wanted = false;  // load management has news to look at
-    Instant next_step{};       // not before, unless a meter sample arrives
-    Instant next_tick{};       // not later
+    // Not before, unless a meter sample arrives; max(): since the last step nothing has happened.
+    Instant next_step{};
+    Instant next_tick{};                                               // not later
     std::map<std::string, std::uint64_t, std::less<>> newest_command;  // by EVSE
     dlm::Output last_step;                  // for GET /load and explanations
     std::optional<Instant> overload_since;  // what limits cannot mend, see relieve_overload
     std::optional<Timestamp> last_step_at;
     Counters counters;
+    // Each badge that is held to a charger; may be empty.
+    std::function<void(const BadgeTap&)> on_badge_tap;
     // What happened, one line each, for the log; set by the shell.
     std::function<void(std::string_view event, std::string_view details)> log;
     // Hashes a password elsewhere and answers later, "" if it cannot now; set by the shell.
@@ -242,8 +279,12 @@ struct Context {
     }
 };
 
+// True for a number that stands for no socket (quirk hiddenConnectors). One with a transaction
+// does.
+bool is_hidden(const ChargePoint& charger, std::int32_t connector_id);
+
 // The connector, made on first sight; null for 0 (the charge point itself has no state that load
-// management or transactions could use) and for numbers no charger has.
+// management or transactions could use), for hidden ones and for numbers no charger has.
 Connector* connector_of(ChargePoint& charger, std::int32_t connector_id);
 
 // The number rows are kept under: there is no connector below 0, but what a charger says of one is

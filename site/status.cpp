@@ -1,20 +1,75 @@
 // StatusNotification: what a connector says of itself.
 #include <algorithm>
+#include <utility>
 
 #include "site/charger_keys.hpp"
 #include "site/routes.hpp"
+#include "site/transactions.hpp"
 
 namespace busbar::site {
 namespace {
 
 // Each connector costs load management time: a charger that makes them up gets no more of them.
 bool is_one_too_many(const ChargePoint& charger, std::int32_t connector_id) {
-    constexpr std::int64_t usual_max = 16;
+    const std::int64_t usual_max = charger.quirks.cluster ? 100 : 16;  // a cluster is many boxes
     const auto& known = charger.connectors;
     if (connector_id == 0 || known.contains(connector_id)) return false;
     const auto present = static_cast<std::int64_t>(known.size() - (known.contains(0) ? 1 : 0));
     const auto told = configuration_number(charger, "NumberOfConnectors");
     return present >= std::max(usual_max, told.value_or(0));
+}
+
+bool has_transaction(const ChargePoint& charger, std::int32_t connector_id) {
+    return std::any_of(charger.open.begin(), charger.open.end(),
+                       [&](const Transaction& t) { return t.start.connector_id == connector_id; });
+}
+
+// The connector that already shows the plug this one says it has: it has become Preparing at the
+// same moment. Nothing if it is a plug of its own.
+std::optional<std::int32_t> shows_the_same_plug(const ChargePoint& charger,
+                                                const db::ConnectorStatus& row) {
+    constexpr std::chrono::seconds same_moment{5};
+    if (!charger.quirks.phantom_connectors || row.status != "Preparing" ||
+        has_transaction(charger, row.connector_id)) {
+        return std::nullopt;
+    }
+    for (const auto& [id, other] : charger.connectors) {
+        if (id == 0 || id == row.connector_id || !other.status || other.shown_by) continue;
+        const bool is_near = std::chrono::abs(other.status->at - row.at) <= same_moment;
+        if (is_near && other.status->status == "Preparing") return id;
+    }
+    return std::nullopt;
+}
+
+// It shows Preparing but no plug of its own. It turns out later whose the plug is: the other one's
+// Preparing is then the one too many.
+bool is_phantom(ChargePoint& charger, Connector& connector, const db::ConnectorStatus& row) {
+    if (connector.status) {
+        if (const auto shown_by = shows_the_same_plug(charger, row)) {
+            connector.shown_by = shown_by;
+            return true;
+        }
+    }
+    const auto shown_by = std::exchange(connector.shown_by, std::nullopt);
+    if (!shown_by || row.status == "Available" || !charger.connectors.contains(*shown_by)) {
+        return false;
+    }
+    auto& other = charger.connectors.at(*shown_by);
+    const bool is_left = other.status && other.status->status == "Preparing";
+    if (is_left && !has_transaction(charger, *shown_by)) other.status->status = "Available";
+    return false;
+}
+
+// Where a fault of connector 0 is one of the whole charger.
+void spread_fault(ChargePoint& charger, const db::ConnectorStatus& row) {
+    if (charger.quirks.connector_0_faults_informational) return;
+    if (row.connector_id != 0 || row.status != "Faulted") return;
+    for (auto& [id, connector] : charger.connectors) {
+        if (id == 0) continue;
+        auto status = row;
+        status.connector_id = id;
+        connector.status = std::move(status);
+    }
 }
 
 }  // namespace
@@ -41,18 +96,26 @@ v16::StatusNotification::Response handle(Context& on,
                         on.now.wall);
         return {};
     }
+    if (is_hidden(on.charger, request.connectorId)) return {};
     auto& connector = on.charger.connectors[request.connectorId];
-    // A queue that is replayed late must not turn the clock of the live state back.
-    const bool older = connector.status && row.at < connector.status->at &&
-                       row.at + std::chrono::minutes{5} < row.received_at;
+    // A queue that is replayed late must not turn the clock of the live state back. Where times had
+    // to be put right, summer time may have begun or ended meanwhile.
+    const bool is_corrected =
+        time_correction(on.site, on.charger, on.now.wall) != std::chrono::seconds{0};
+    const std::chrono::minutes late_by{is_corrected ? 65 : 5};
+    const bool older =
+        connector.status && row.at < connector.status->at && row.at + late_by < row.received_at;
     if (older) return {};
+    if (is_phantom(on.charger, connector, row)) return {};
     if (request.connectorId > 0 && !connector.status) {
         // A connector we did not know needs its safe profile.
         on.charger.setup_due = on.now.mono + std::chrono::seconds{1};
         on.site.wake_by(*on.charger.setup_due);
     }
     connector.status = row;
+    spread_fault(on.charger, row);
     observe(on.site, on.charger, ConnectorReported{row.connector_id, row.status});
+    status_reported(on, row.connector_id);
     if (row.status == "Available") connector.measured.reset();
     on.site.step_wanted = true;
     if (!on.site.journal.full()) on.site.record({std::move(row)});

@@ -1,33 +1,17 @@
 #include "site/transactions.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <charconv>
 
 #include "site/badge_reading.hpp"
+#include "site/badge_taps.hpp"
+#include "site/meter_row.hpp"
+#include "site/metering.hpp"
 #include "site/reservations.hpp"
 #include "site/routes.hpp"
 
 namespace busbar::site {
 namespace {
-
-constexpr Timestamp plausible_from = std::chrono::sys_days{std::chrono::year{2020} / 1 / 1};
-
-std::string reason_of(const v16::StopTransaction::Request& request) {
-    // An absent reason means Local (OCPP 1.6, 6.49).
-    return enumerator_name(request.reason.value_or(v16::StopTransactionReason::Local));
-}
-
-db::TransactionStopped stop_row(const Context& on, db::TransactionKey id,
-                                const v16::StopTransaction::Request& request) {
-    db::TransactionStopped row;
-    row.id = id;
-    row.meter_stop_wh = request.meterStop;
-    row.stopped_at = request.timestamp;
-    row.received_at = on.now.wall;
-    row.reason = reason_of(request);
-    if (request.idTag) row.id_tag = request.idTag->value;
-    return row;
-}
 
 // A time that far ahead is no wrong time zone: by it, no later message would ever be the newer one.
 constexpr std::chrono::hours future_max{24};
@@ -52,71 +36,66 @@ std::int32_t last_register_wh(const ChargePoint& charger, std::int32_t connector
     return ended == charger.stopped.rend() ? 0 : ended->stop->meter_stop_wh;
 }
 
-Transaction* find_same_start(ChargePoint& charger,
-                             const Salvaged<v16::StartTransaction::Request>& start,
-                             bool implausible) {
-    for (auto& transaction : charger.open) {
-        // What we put in for a thing that is not known is another at each repeat.
-        auto request = start.request;
-        if (!start.meter_is_known) request.meterStart = transaction.start.meter_start_wh;
-        if (!start.time_is_known) request.timestamp = transaction.start.started_at;
-        if (is_same_start(transaction.start, request)) return &transaction;
+// The number of the charger's only connector; 0 if it has several.
+std::int32_t only_connector(const ChargePoint& charger) {
+    std::int32_t only = 0;
+    for (const auto& [id, connector] : charger.connectors) {
+        if (id <= 0) continue;
+        if (only != 0) return 0;
+        only = id;
     }
-    const auto& request = start.request;
-    if (implausible) return nullptr;
-    for (auto& transaction : charger.stopped) {
-        if (is_same_start(transaction.start, request)) return &transaction;
-    }
-    return nullptr;
+    return only;
 }
 
-Transaction* find_stopped(ChargePoint& charger, std::int32_t transaction_id) {
-    // The newest first: ids of a CPO or of a restarted counter may recur.
-    const auto it = std::find_if(
-        charger.stopped.rbegin(), charger.stopped.rend(),
-        [&](const Transaction& t) { return t.start.transaction_id == transaction_id; });
-    return it == charger.stopped.rend() ? nullptr : &*it;
+// Whose it is, as it is known now.
+void put_owner(const Site& site, const ChargePoint& charger, db::TransactionStarted& row) {
+    auto owner = owner_of(site, charger, row.id_tag);
+    row.badge = std::move(owner.badge);
+    row.badge_group = std::move(owner.badge_group);
+    row.cost_centre = std::move(owner.cost_centre);
 }
 
-// The new transaction, recorded together with the end of the one it supersedes on its connector: a
-// second start there means that the first one's stop is lost (field practice).
-Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
-                   const Authorization& verdict, bool implausible) {
+std::string state_key(db::TransactionKey id) { return std::to_string(id); }
+
+// The row of a stop, and what goes with it.
+void add_stop(std::vector<db::Record>& unit, const Transaction& ended) {
+    unit.emplace_back(*ended.stop);
+    // An estimated end may still be corrected: the tally is needed for that.
+    if (ended.stop->estimated || !ended.energy.is_stored) return;
+    unit.emplace_back(
+        db::StateRemoved{std::string{transaction_energy_kind}, state_key(ended.start.id)});
+}
+
+// A transaction has moved to the stopped ones: what that changes beside them.
+void settle_end(Site& site, ChargePoint& charger, const Transaction& ended, Bookings bookings,
+                Now now) {
+    if (auto* connector = connector_of(charger, ended.start.connector_id)) {
+        connector->measured.reset();
+        connector->limit_refused = false;
+    }
+    if (bookings == Bookings::end) {
+        site.engine.transaction_ended(evse_id(charger.settings.id, ended.start.connector_id), now);
+    }
+    site.step_wanted = true;
+    const auto& stop = *ended.stop;
+    const auto difference = std::int64_t{stop.meter_stop_wh} - ended.start.meter_start_wh;
+    if (stop.energy_wh != difference) {
+        count_deviation(charger, "energy_not_by_register",
+                        std::to_string(ended.start.id) + ": " + std::to_string(difference) +
+                            " Wh by start and stop, " + std::to_string(*stop.energy_wh) +
+                            " Wh by " + *stop.energy_source,
+                        now.wall);
+    }
+    if (!site.log) return;
+    site.log("transaction_stopped", charger.settings.id + " transaction=" +
+                                        std::to_string(ended.start.id) + " " + stop.reason);
+}
+
+// A running transaction as load management and what waits for it must know it.
+void settle_begin(Context& on, const Transaction& begun,
+                  const std::optional<std::int32_t>& reservation) {
     Site& site = on.site;
-    std::vector<db::Record> unit;
-    const auto* running = site.find_open_on(on.charger, request.connectorId);
-    auto bookings = Bookings::end;
-    // No charger has that many connectors: one that pretends to must not fill our memory. What is
-    // pushed out for that says nothing of its connector.
-    if (!running && on.charger.open.size() == open_transactions_max) {
-        running = &on.charger.open.front();
-        bookings = Bookings::keep;
-    }
-    if (running) {
-        auto& ended =
-            move_to_stopped(site, on.charger, *running,
-                            estimated_stop(*running, "Other", on.now.wall), bookings, on.now);
-        unit.emplace_back(*ended.stop);
-        count_deviation(on.charger, "start_without_stop",
-                        std::to_string(ended.start.transaction_id), on.now.wall);
-    }
-    Transaction transaction;
-    auto& row = transaction.start;
-    row.id = site.next_transaction_key++;
-    row.transaction_id = transaction_id_for(row.id);
-    row.charge_point = on.charger.settings.id;
-    row.connector_id = stored_connector_id(request.connectorId);
-    row.id_tag = request.idTag.value;
-    row.meter_start_wh = request.meterStart;
-    row.started_at = request.timestamp;
-    row.received_at = on.now.wall;
-    row.authorization = enumerator_name(verdict.id_tag_info.status);
-    row.implausible_start = implausible;
-    transaction.register_wh = request.meterStart;
-    transaction.register_at = request.timestamp;
-    transaction.charging_since = on.now.mono;
-    unit.emplace_back(row);
-    transaction.recorded = site.record(std::move(unit));
+    const auto& row = begun.start;
     const auto* connector = connector_of(on.charger, row.connector_id);
     if (connector && !connector->safe_profile_accepted) {
         // Nothing holds this car back yet: until its first limit is acknowledged it may draw all.
@@ -124,12 +103,35 @@ Transaction& begin(Context& on, const v16::StartTransaction::Request& request,
                             Amps::from_milliamps(on.charger.settings.max_milliamps), on.now);
     }
     // What was reserved or started for a badge names it without what this charger adds to it.
-    const auto* badge = find_badge(site, on.charger, row.id_tag);
     observe(site, on.charger,
-            TransactionBegan{row.connector_id, badge ? badge->id_tag : row.id_tag,
-                             request.reservationId, row.id});
+            TransactionBegan{row.connector_id, row.badge ? *row.badge : row.id_tag, reservation,
+                             row.id});
     site.step_wanted = true;
-    return on.charger.open.emplace_back(std::move(transaction));
+}
+
+// The new transaction, recorded together with the end of the one it supersedes on its connector.
+Transaction& begin_new(Context& on, StartReceived start,
+                       const std::optional<std::int32_t>& reservation) {
+    put_owner(on.site, on.charger, start.row);
+    auto book = book_of(on.site, on.charger);
+    const auto out = begin(book, start, on.now);
+    std::vector<db::Record> unit;
+    if (out.ended) {
+        settle_end(on.site, on.charger, *out.ended,
+                   out.ended_may_draw ? Bookings::keep : Bookings::end, on.now);
+        unit.emplace_back(*out.ended->stop);
+        count_deviation(on.charger, "start_without_stop",
+                        std::to_string(out.ended->start.transaction_id), on.now.wall);
+    }
+    unit.emplace_back(out.begun->start);
+    if (out.is_past) {
+        unit.emplace_back(*out.begun->stop);
+        count_deviation(on.charger, "start_after_its_end", std::to_string(out.begun->start.id),
+                        on.now.wall);
+    }
+    out.begun->recorded = on.site.record(std::move(unit));
+    if (!out.is_past) settle_begin(on, *out.begun, reservation);
+    return *out.begun;
 }
 
 // True if another transaction of its connector may still be drawing: one that runs, or a later one
@@ -144,148 +146,138 @@ bool is_followed(const ChargePoint& charger, const Transaction& ended) {
                        [&](const auto& other) { return follows(other) && other.stop->estimated; });
 }
 
-// The transaction that a stop with a number we have not given must mean: one that it has ended
-// before, or the only running one that it fits. Chargers that never got a number say 0 or -1
-// (errata 3.18), some count for themselves.
-Transaction* find_meant(const Context& on, const v16::StopTransaction::Request& request) {
-    for (auto& ended : on.charger.stopped) {
-        const bool is_repeat = ended.stop->stopped_at == request.timestamp &&
-                               ended.stop->meter_stop_wh == request.meterStop;
-        if (is_repeat && ended.start.started_at <= request.timestamp) return &ended;
+// What the register showed when the transaction began, if its values tell.
+std::optional<RegisterPoint> begin_of(const ChargePoint& charger,
+                                      const std::vector<v16::MeterValue>& values) {
+    const auto quirks = meter_value_quirks(charger.quirks);
+    for (const auto& value : values) {
+        for (const auto& sampled : value.sampledValue) {
+            const auto row = normalised(sampled, quirks);
+            const bool is_it = row.context == "Transaction.Begin" && row.phase.empty() &&
+                               row.measurand == "Energy.Active.Import.Register";
+            if (is_it && row.number) return RegisterPoint{*row.number, value.timestamp};
+        }
     }
-    Transaction* meant = nullptr;
-    for (auto& running : on.charger.open) {
-        const auto& start = running.start;
-        const bool is_newer = running.register_at <= request.timestamp;
-        const bool fits =
-            (!request.idTag || is_same_badge(on.site, on.charger, *request.idTag, start.id_tag)) &&
-            request.timestamp >= start.started_at &&
-            request.meterStop >= (is_newer ? running.register_wh : start.meter_start_wh);
-        if (!fits) continue;
-        if (meant) return nullptr;
-        meant = &running;
-    }
-    return meant;
+    return std::nullopt;
 }
 
-// A number that could be ours, from a charger that repeats ours: the stop may belong to something
-// else after all, so that a later one with the right number must be able to replace it.
-bool is_doubtful(const ChargePoint& charger, const v16::StopTransaction::Request& request) {
-    return request.transactionId > 0 && charger.quirks.echoes_transaction_ids;
+StopReceived received_stop(const Context& on, const Salvaged<v16::StopTransaction::Request>& stop) {
+    const auto& request = stop.request;
+    StopReceived out;
+    out.transaction_id = request.transactionId;
+    out.row.meter_stop_wh = request.meterStop;
+    out.row.stopped_at = request.timestamp;
+    out.row.received_at = on.now.wall;
+    // An absent reason means Local (OCPP 1.6, 6.49).
+    out.row.reason = enumerator_name(request.reason.value_or(v16::StopTransactionReason::Local));
+    if (request.idTag) out.row.id_tag = request.idTag->value;
+    out.meter_is_known = stop.meter_is_known;
+    if (request.transactionData) out.begin = begin_of(on.charger, *request.transactionData);
+    out.connector_id = only_connector(on.charger);
+    return out;
 }
 
-// Puts in what the register must have shown where the stop does not say it.
-void check_register(const Context& on, Salvaged<v16::StopTransaction::Request>& stop,
-                    const Transaction* transaction) {
-    auto& meter_stop = stop.request.meterStop;
-    if (!stop.meter_is_known) {
-        meter_stop = !transaction        ? 0
-                     : transaction->stop ? transaction->stop->meter_stop_wh
-                                         : transaction->register_wh;
-    } else if (transaction && meter_stop < transaction->start.meter_start_wh) {
-        count_deviation(
-            on.charger, "register_went_backwards",
-            std::to_string(transaction->start.meter_start_wh) + " to " + std::to_string(meter_stop),
-            on.now.wall);
+void count_oddities(Context& on, const StopReceived& stop, const StopMatch& matched) {
+    const auto count = [&](std::string_view kind, const std::string& example) {
+        count_deviation(on.charger, kind, example, on.now.wall);
+    };
+    const auto id = std::to_string(stop.transaction_id);
+    if (matched.meaning == StopMeaning::orphan) return count("stop_of_unknown_transaction", id);
+    if (matched.is_guess) count("stop_with_wrong_transaction_id", id);
+    if (matched.is_reconstructed) count("stop_without_start", id);
+    const auto meter_start = matched.transaction->start.meter_start_wh;
+    if (stop.meter_is_known && stop.row.meter_stop_wh < meter_start) {
+        count("register_went_backwards",
+              std::to_string(meter_start) + " to " + std::to_string(stop.row.meter_stop_wh));
     }
 }
 
-void keep_orphan(Context& on, const v16::StopTransaction::Request& request,
-                 std::vector<db::Record> unit) {
-    count_deviation(on.charger, "stop_of_unknown_transaction",
-                    std::to_string(request.transactionId), on.now.wall);
-    const auto row = stop_row(on, 0, request);
-    unit.emplace_back(db::OrphanStop{on.charger.settings.id, request.transactionId,
-                                     row.meter_stop_wh, row.stopped_at, row.received_at, row.reason,
-                                     row.id_tag});
+// Adds what is only known here to a start that never came.
+void complete_reconstructed(const Context& on, db::TransactionStarted& row) {
+    row.charge_point = on.charger.settings.id;
+    const auto verdict = authorize(on.site, on.charger, row.id_tag, row.started_at);
+    row.authorization = enumerator_name(verdict.id_tag_info.status);
+    put_owner(on.site, on.charger, row);
+}
+
+// Records a stop that ends a transaction or corrects its end, with the samples that came with it.
+void end_by(Context& on, const StopReceived& stop, const StopMatch& matched,
+            const std::optional<std::vector<v16::MeterValue>>& data) {
+    Site& site = on.site;
+    auto& transaction = *matched.transaction;
+    std::vector<db::Record> unit;
+    if (matched.is_reconstructed) {
+        complete_reconstructed(on, transaction.start);
+        unit.emplace_back(transaction.start);
+    }
+    if (data) {
+        auto samples = take_samples(on, transaction.start.connector_id, &transaction, *data);
+        std::move(samples.begin(), samples.end(), std::back_inserter(unit));
+    }
+    auto book = book_of(site, on.charger);
+    auto& ended = finish(book, matched, stop);
+    if (matched.meaning == StopMeaning::ends) {
+        // What may still run may still draw.
+        settle_end(site, on.charger, ended, matched.is_doubtful ? Bookings::keep : Bookings::end,
+                   on.now);
+    } else if (!is_followed(on.charger, ended)) {
+        site.engine.transaction_ended(evse_id(on.charger.settings.id, ended.start.connector_id),
+                                      on.now);
+        site.step_wanted = true;
+    }
+    add_stop(unit, ended);
+    ended.recorded = site.record(std::move(unit));
+    on.wait_for(ended.recorded);
+}
+
+void keep_orphan(Context& on, const StopReceived& stop,
+                 const std::optional<std::vector<v16::MeterValue>>& data) {
+    std::vector<db::Record> unit;
+    if (data) unit = take_samples(on, 0, nullptr, *data);
+    auto book = book_of(on.site, on.charger);
+    unit.emplace_back(keep_orphan(book, stop, on.charger.settings.id));
     on.wait_for(on.site.record(std::move(unit)));
-}
-
-void log_stop(const Site& site, const Transaction& transaction) {
-    if (!site.log) return;
-    site.log("transaction_stopped", transaction.start.charge_point +
-                                        " transaction=" + std::to_string(transaction.start.id) +
-                                        " " + transaction.stop->reason);
 }
 
 }  // namespace
 
-std::int32_t transaction_id_for(db::TransactionKey key) {
-    constexpr std::int64_t span = 2'147'480'000;
-    return static_cast<std::int32_t>(1000 + (key - 1) % span + 1);
-}
-
-bool is_same_start(const db::TransactionStarted& known,
-                   const v16::StartTransaction::Request& request) {
-    return known.connector_id == stored_connector_id(request.connectorId) &&
-           equal_ignoring_case(known.id_tag, request.idTag) &&
-           known.started_at == request.timestamp && known.meter_start_wh == request.meterStart;
-}
-
-bool is_implausible_start(const ChargePoint& charger, const v16::StartTransaction::Request& request,
-                          Timestamp received_at) {
-    if (request.timestamp < plausible_from) return true;
-    if (charger.stopped.empty()) return false;
-    const auto& last = *charger.stopped.back().stop;
-    return request.timestamp <= last.stopped_at &&
-           received_at > last.received_at + std::chrono::seconds{60} &&
-           request.meterStart < last.meter_stop_wh && !last.estimated;
-}
-
-db::TransactionStopped estimated_stop(const Transaction& transaction, std::string_view reason,
-                                      Timestamp at) {
-    db::TransactionStopped row;
-    row.id = transaction.start.id;
-    row.meter_stop_wh = transaction.register_wh;
-    row.stopped_at = std::max(transaction.register_at, transaction.start.started_at);
-    row.received_at = at;
-    row.reason = reason;
-    row.estimated = true;
-    return row;
-}
-
-Transaction& move_to_stopped(Site& site, ChargePoint& charger, const Transaction& running,
-                             db::TransactionStopped stop, Bookings bookings, Now now) {
-    const auto at = std::find_if(charger.open.begin(), charger.open.end(),
-                                 [&](const auto& t) { return t.start.id == running.start.id; });
-    Transaction ended = std::move(*at);
-    charger.open.erase(at);
-    ended.stop = std::move(stop);
-    if (auto* connector = connector_of(charger, ended.start.connector_id)) {
-        connector->measured.reset();
-        connector->limit_refused = false;
-    }
-    if (bookings == Bookings::end) {
-        site.engine.transaction_ended(evse_id(charger.settings.id, ended.start.connector_id), now);
-    }
-    site.step_wanted = true;
-    charger.stopped.push_back(std::move(ended));
-    drop_old_transactions(charger, now.wall);
-    return charger.stopped.back();
-}
-
-void drop_old_transactions(ChargePoint& charger, Timestamp now) {
-    auto& stopped = charger.stopped;
-    const auto is_too_many = [&] {
-        if (stopped.size() <= db::recent_transactions_min) return false;
-        return stopped.size() > db::recent_transactions_max ||
-               stopped.front().stop->received_at + db::recent_time <= now;
+TransactionBook book_of(Site& site, ChargePoint& charger) {
+    TransactionBook book{charger.open, charger.stopped, charger.orphan_stops,
+                         site.next_transaction_key};
+    auto& rules = book.rules;
+    rules.close_after_available =
+        std::chrono::seconds{charger.quirks.close_after_available_seconds};
+    // Chargers that measure seldom are silent for longer.
+    rules.close_after_boot = std::max<std::chrono::seconds>(
+        std::chrono::minutes{15}, 3 * site.settings.meter_sample_interval);
+    rules.echoes_transaction_ids = charger.quirks.echoes_transaction_ids;
+    rules.power_watts_max = power_watts_max(charger);
+    rules.is_same_badge = [&site, &charger](std::string_view a, std::string_view b) {
+        return is_same_badge(site, charger, a, b);
     };
-    while (is_too_many()) stopped.pop_front();
+    return book;
+}
+
+double power_watts_max(const ChargePoint& charger) {
+    constexpr double volts = 240;
+    const auto& settings = charger.settings;
+    return Amps::from_milliamps(settings.max_milliamps).to_double() * volts *
+           count(wired_phases(settings.phase_map));
 }
 
 db::Journal::Ticket force_stop(Site& site, ChargePoint& charger, const Transaction& running,
                                Now now) {
+    auto book = book_of(site, charger);
+    auto& ended = close(book, running, closed_by_operator, now.wall);
     // It may still be drawing.
-    auto& ended = move_to_stopped(site, charger, running,
-                                  estimated_stop(running, "Other", now.wall), Bookings::keep, now);
+    settle_end(site, charger, ended, Bookings::keep, now);
     ended.recorded = site.record({*ended.stop});
     return ended.recorded;
 }
 
 v16::Authorize::Response handle(Context& on, const v16::Authorize::Request& request) {
-    auto verdict = authorize(on.site, on.charger, request.idTag, on.now.wall);
-    if (on.site.log) on.site.log("authorize", on.charger.settings.id + " " + verdict.reason);
+    auto verdict = tapped(on, request);
+    if (on.site.log) on.site.log("authorize", on.charger.settings.id + " " + verdict.explained());
     return {.idTagInfo = std::move(verdict.id_tag_info)};
 }
 
@@ -302,9 +294,8 @@ v16::StartTransaction::Response take_start(Context& on,
                                            Salvaged<v16::StartTransaction::Request> start) {
     auto& request = start.request;
     correct_time(on, start);
-    const auto& connectors = on.charger.connectors;
-    if (!start.connector_is_known && connectors.size() == 1) {
-        request.connectorId = connectors.begin()->first;
+    if (const auto only = only_connector(on.charger); !start.connector_is_known && only != 0) {
+        request.connectorId = only;
     }
     if (request.connectorId < 0 || request.connectorId > connector_id_max) {
         count_deviation(on.charger, "connector_id_out_of_range",
@@ -313,19 +304,27 @@ v16::StartTransaction::Response take_start(Context& on,
     if (!start.meter_is_known) {
         request.meterStart = last_register_wh(on.charger, request.connectorId);
     }
-    const bool implausible =
-        !start.meter_is_known || is_implausible_start(on.charger, request, on.now.wall);
-    Transaction* known = find_same_start(on.charger, start, implausible);
-    const int active = known ? 0 : transactions_elsewhere(on.site, on.charger, request);
-    auto verdict = authorize(on.site, on.charger, request.idTag, on.now.wall, active);
+    StartReceived received;
+    received.row.charge_point = on.charger.settings.id;
+    received.row.connector_id = stored_connector_id(request.connectorId);
+    received.row.id_tag = request.idTag.value;
+    received.row.meter_start_wh = request.meterStart;
+    received.row.started_at = request.timestamp;
+    received.row.received_at = on.now.wall;
+    received.meter_is_known = start.meter_is_known;
+    received.time_is_known = start.time_is_known;
+    auto book = book_of(on.site, on.charger);
+    Transaction* known = find_same_start(book, received);
+    auto verdict = tapped(on, request, known != nullptr);
     if (!known) {
         check_reservation(on.site, on.charger, request, on.now);
-        known = &begin(on, request, verdict, implausible);
+        received.row.authorization = enumerator_name(verdict.id_tag_info.status);
+        known = &begin_new(on, std::move(received), request.reservationId);
         if (on.site.log) {
             on.site.log("transaction_started",
                         on.charger.settings.id + "/" + std::to_string(request.connectorId) +
                             " transaction=" + std::to_string(known->start.id) + " " +
-                            verdict.reason);
+                            verdict.explained());
         }
     }
     // Limits it refused before it knew this transaction say nothing about the next.
@@ -347,60 +346,109 @@ v16::StopTransaction::Response handle(Context& on, const v16::StopTransaction::R
 
 v16::StopTransaction::Response take_stop(Context& on,
                                          Salvaged<v16::StopTransaction::Request> stop) {
-    Site& site = on.site;
     auto& request = stop.request;
     correct_time(on, stop);
-    // A register that is not known is no reason to fit nothing.
-    if (!stop.meter_is_known) request.meterStop = std::numeric_limits<std::int32_t>::max();
-    Transaction* transaction = site.find_open(on.charger, request.transactionId);
-    if (!transaction) transaction = find_stopped(on.charger, request.transactionId);
-    bool is_guess = false;
-    if (!transaction && (transaction = find_meant(on, request))) {
-        is_guess = true;
-        count_deviation(on.charger, "stop_with_wrong_transaction_id",
-                        std::to_string(request.transactionId), on.now.wall);
+    const auto received = received_stop(on, stop);
+    auto book = book_of(on.site, on.charger);
+    const auto matched = match(book, received, on.now);
+    count_oddities(on, received, matched);
+    switch (matched.meaning) {
+        case StopMeaning::ends:
+        case StopMeaning::corrects:
+            end_by(on, received, matched, request.transactionData);
+            break;
+        case StopMeaning::repeats:
+            on.wait_for(matched.transaction->recorded);
+            break;
+        case StopMeaning::orphan:
+            keep_orphan(on, received, request.transactionData);
+            break;
     }
-    const bool was_running = transaction && !transaction->stop;
-    check_register(on, stop, transaction);
-    // A repeat needs nothing; the truth about one we had closed ourselves replaces our guess.
-    const bool is_news = !transaction || was_running || (transaction->stop->estimated && !is_guess);
-
-    std::vector<db::Record> unit;
-    if (is_news && request.transactionData) {
-        const auto connector_id = transaction ? transaction->start.connector_id : 0;
-        unit = take_samples(on, connector_id, transaction, *request.transactionData);
-    }
-    if (was_running) {
-        auto row = stop_row(on, transaction->start.id, request);
-        const bool is_doubted = is_guess && is_doubtful(on.charger, request);
-        row.estimated = is_doubted || !stop.meter_is_known;
-        // What may still run may still draw.
-        const auto bookings = is_doubted ? Bookings::keep : Bookings::end;
-        transaction =
-            &move_to_stopped(site, on.charger, *transaction, std::move(row), bookings, on.now);
-        log_stop(site, *transaction);
-    } else if (transaction && is_news) {
-        transaction->stop = stop_row(on, transaction->start.id, request);
-        transaction->stop->estimated = !stop.meter_is_known;
-        if (!is_followed(on.charger, *transaction)) {
-            site.engine.transaction_ended(
-                evse_id(on.charger.settings.id, transaction->start.connector_id), on.now);
-            site.step_wanted = true;
-        }
-    }
-    if (transaction && is_news) {
-        unit.emplace_back(*transaction->stop);
-        transaction->recorded = site.record(std::move(unit));
-    } else if (!transaction) {
-        keep_orphan(on, request, std::move(unit));
-    }
-    if (transaction) on.wait_for(transaction->recorded);
-
     v16::StopTransaction::Response response;
     if (request.idTag) {
-        response.idTagInfo = authorize(site, on.charger, *request.idTag, on.now.wall).id_tag_info;
+        response.idTagInfo =
+            authorize(on.site, on.charger, *request.idTag, on.now.wall).id_tag_info;
     }
     return response;
+}
+
+void follow_energy(const Context& on, Transaction& transaction, const MeterSnapshot& snapshot,
+                   bool history) {
+    EnergyReading reading;
+    reading.at = snapshot.at;
+    reading.register_wh = snapshot.energy_register_wh;
+    reading.begin_wh = snapshot.transaction_begin_wh;
+    reading.end_wh = snapshot.transaction_end_wh;
+    reading.interval_wh = snapshot.energy_interval_wh;
+    reading.power_watts = snapshot.power_watts;
+    add_reading(transaction, reading, snapshot.live && !history, power_watts_max(on.charger),
+                on.now);
+}
+
+void keep_energy(Transaction* transaction, std::vector<db::Record>& rows) {
+    if (!transaction || !(is_odd(transaction->energy) || transaction->energy.is_stored)) return;
+    if (transaction->stop && !transaction->stop->estimated) return;
+    transaction->energy.is_stored = true;
+    rows.emplace_back(db::StateSaved{std::string{transaction_energy_kind},
+                                     state_key(transaction->start.id),
+                                     RawJson{to_json(transaction->energy)}});
+}
+
+void status_reported(Context& on, std::int32_t connector_id) {
+    const auto connector = on.charger.connectors.find(connector_id);
+    if (connector == on.charger.connectors.end() || !connector->second.status) return;
+    const auto& status = *connector->second.status;
+    for (auto& transaction : on.charger.open) {
+        if (transaction.start.connector_id != connector_id) continue;
+        reported(transaction, status.status, status.received_at, on.now);
+    }
+}
+
+void charger_booted(Context& on) {
+    auto book = book_of(on.site, on.charger);
+    booted(book, on.now);
+}
+
+void close_overdue(Site& site, ChargePoint& charger, Now now) {
+    if (charger.open.empty() || site.journal.full()) return;
+    for (auto& transaction : charger.open) {
+        // One that is away can show no sign of life.
+        if (!charger.link && transaction.booted_at) transaction.booted_at = now.mono;
+        // What was reported before a restart.
+        const auto connector = charger.connectors.find(transaction.start.connector_id);
+        if (connector == charger.connectors.end() || !connector->second.status) continue;
+        const auto& status = *connector->second.status;
+        if (status.status == "Available") {
+            reported(transaction, status.status, status.received_at, now);
+        }
+    }
+    auto book = book_of(site, charger);
+    while (const auto overdue = find_overdue(book, now)) {
+        const auto bookings =
+            overdue->reason == closed_by_available ? Bookings::end : Bookings::keep;
+        auto& ended = close(book, *overdue->transaction, overdue->reason, now.wall);
+        settle_end(site, charger, ended, bookings, now);
+        count_deviation(charger, "no_stop", std::to_string(ended.start.transaction_id), now.wall);
+        ended.recorded = site.record({*ended.stop});
+    }
+    if (const auto next = next_overdue(book)) site.wake_by(*next);
+}
+
+void restore_transaction_energy(Site& site, const db::StateSaved& row) {
+    if (row.kind != transaction_energy_kind) return;
+    db::TransactionKey id = 0;
+    std::from_chars(row.key.data(), row.key.data() + row.key.size(), id);
+    DecodeReport report;
+    const auto tally = decode_text<EnergyTally>(row.body.text, {}, report);
+    if (!tally) return;
+    for (auto& [name, charger] : site.charge_points) {
+        for (auto& transaction : charger.open) {
+            if (transaction.start.id == id) transaction.energy = *tally;
+        }
+        for (auto& transaction : charger.stopped) {
+            if (transaction.start.id == id) transaction.energy = *tally;
+        }
+    }
 }
 
 }  // namespace busbar::site

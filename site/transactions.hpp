@@ -1,43 +1,27 @@
-// The rules of a transaction's life: which start is a repeat, which stop belongs to which start.
-// Pure where it decides; the handlers of StartTransaction and StopTransaction apply it.
+// What the facts about transactions (site/transaction_rules) do to the site: rows, load management,
+// what its operator is told. The handlers of Authorize, StartTransaction and StopTransaction are
+// here. Site loop.
 #pragma once
 
 #include <string_view>
+#include <vector>
 
+#include "site/meter_values.hpp"
 #include "site/salvage.hpp"
 #include "site/site.hpp"
+#include "site/transaction_rules.hpp"
 
 namespace busbar::site {
 
-// The transactionId a charger is told for our own key: positive, above 1000 (0 and small numbers
-// mean "none" to some chargers), and for 2^31 transactions different from all others.
-std::int32_t transaction_id_for(db::TransactionKey key);
+// The charger's transactions and the rules its settings make for them.
+TransactionBook book_of(Site& site, ChargePoint& charger);
 
-// True if both describe the same physical start (ruling R7): connector, idTag in any case,
-// timestamp and register agree.
-bool is_same_start(const db::TransactionStarted& known,
-                   const v16::StartTransaction::Request& request);
-
-// True for a start whose timestamp cannot tell it from an earlier, stopped one (ruling R7): before
-// 2020, or not after the charger's last stop and received more than a minute after it with another
-// register than it ended with.
-bool is_implausible_start(const ChargePoint& charger, const v16::StartTransaction::Request& request,
-                          Timestamp received_at);
-
-// Closes a running transaction with its last known register, flagged as estimated.
-db::TransactionStopped estimated_stop(const Transaction& transaction, std::string_view reason,
-                                      Timestamp at);
+// What the charger can deliver on all its phases, in W.
+double power_watts_max(const ChargePoint& charger);
 
 // What becomes of the limits that load management has booked for a transaction. end: its car draws
 // no more. keep: it may still be drawing, and its bookings run out with their leases.
 enum class Bookings { end, keep };
-
-// Ends a running transaction in memory: it moves to the stopped ones. Returns where it is now.
-Transaction& move_to_stopped(Site& site, ChargePoint& charger, const Transaction& running,
-                             db::TransactionStopped stop, Bookings bookings, Now now);
-
-// Forgets stopped transactions that are too old to be repeated (db/rows.hpp says which).
-void drop_old_transactions(ChargePoint& charger, Timestamp now);
 
 // Closes what the operator says is stuck, with its last register (estimated). Returns the unit's
 // ticket.
@@ -49,5 +33,24 @@ db::Journal::Ticket force_stop(Site& site, ChargePoint& charger, const Transacti
 v16::StartTransaction::Response take_start(Context& on,
                                            Salvaged<v16::StartTransaction::Request> start);
 v16::StopTransaction::Response take_stop(Context& on, Salvaged<v16::StopTransaction::Request> stop);
+
+// --- Facts that other messages bring
+
+// Something was measured in a transaction, running or not. `history`: it tells of the past.
+void follow_energy(const Context& on, Transaction& transaction, const MeterSnapshot& snapshot,
+                   bool history);
+// Adds what must be known of its energy over a restart to the rows of its samples.
+void keep_energy(Transaction* transaction, std::vector<db::Record>& rows);
+
+// A connector has reported its status, which is stored already.
+void status_reported(Context& on, std::int32_t connector_id);
+void charger_booted(Context& on);
+// Time has passed: closes what waits for its stop in vain.
+void close_overdue(Site& site, ChargePoint& charger, Now now);
+
+// The kind of StateSaved row that holds the tally of a transaction, by its key.
+inline constexpr std::string_view transaction_energy_kind = "transaction_energy";
+// At start, after the transactions: takes over such a row; others are ignored.
+void restore_transaction_energy(Site& site, const db::StateSaved& row);
 
 }  // namespace busbar::site

@@ -46,6 +46,8 @@ THIRD_PARTY = {
     "sqlite3": ["db/spill.cpp"],
     "modbus": ["meters/bus*.cpp"],
     "openssl/": ["net/*.cpp", "certs/*"],
+    "xlsxwriter": ["reports/xlsx.cpp"],
+    "hpdf": ["reports/pdf.cpp"],
     "nlohmann/json.hpp": ["base/codec.cpp", "ocpp/session.cpp", "dlm/plan_file.cpp",
                           "meters/profile.cpp", "app/config*.cpp"],
 }

@@ -1,9 +1,12 @@
-// `busbar badge add|list|block|remove`: badges, edited in the database; a running server hears of
-// it within a second.
+// `busbar badge add|list|show|block|remove`: badges, edited in the database; a running server hears
+// of it within a second. `import` and `export` are in badge_table.cpp.
+#include <algorithm>
 #include <cstdio>
 
 #include <CLI/CLI.hpp>
 
+#include "api/badge_view.hpp"
+#include "app/commands/badge_table.hpp"
 #include "app/commands/commands.hpp"
 #include "app/commands/database.hpp"
 #include "base/codec.hpp"
@@ -13,46 +16,57 @@
 namespace busbar::app::commands {
 namespace {
 
-// A badge as the REST interface shows it.
-struct BadgeView {
-    std::string idTag;
-    std::optional<std::string> label;
-    std::optional<std::string> holder;
-    std::string status;
-    std::optional<Timestamp> validUntil;
-    std::optional<std::string> group;
-};
-BOOST_DESCRIBE_STRUCT(BadgeView, (), (idTag, label, holder, status, validUntil, group))
-
 struct AddOptions {
-    std::string id_tag;
-    std::optional<std::string> label;
-    std::optional<std::string> holder;
-    std::optional<std::string> group;
-    std::optional<std::string> valid_until;
+    db::BadgeSaved badge;
+    std::string valid_from;
+    std::string valid_until;
+    std::vector<std::string> charge_points;
+    std::vector<std::string> charge_point_groups;
 };
+
+// Fills in a time that was given; false after saying what is wrong with it.
+bool read_time(const char* option, const std::string& text, std::optional<Timestamp>& out) {
+    if (text.empty()) return true;
+    const auto parsed = parse_timestamp(text);
+    if (parsed && parsed->has_offset) {
+        out = parsed->time;
+        return true;
+    }
+    fail(std::string{option} + ": '" + text +
+         "' is no date-time with its zone, such as 2027-12-31T23:59:59Z");
+    return false;
+}
+
+const db::BadgeSaved* find(const std::vector<db::BadgeSaved>& present, const std::string& id_tag) {
+    const auto it = std::find_if(present.begin(), present.end(), [&](const auto& badge) {
+        return equal_ignoring_case(badge.id_tag, id_tag);
+    });
+    return it == present.end() ? nullptr : &*it;
+}
 
 int add(const AddOptions& options) {
-    db::BadgeSaved badge;
-    badge.id_tag = options.id_tag;
-    badge.label = options.label;
-    badge.holder = options.holder;
-    badge.group = options.group;
+    auto badge = options.badge;
     badge.status = "active";
-    if (options.valid_until) {
-        const auto until = parse_timestamp(*options.valid_until);
-        if (!until) {
-            return fail("--valid-until: '" + *options.valid_until +
-                        "' is no date-time like 2027-12-31T23:59:59Z");
-        }
-        badge.valid_until = until->time;
+    const bool has_times = read_time("--valid-from", options.valid_from, badge.valid_from) &&
+                           read_time("--valid-until", options.valid_until, badge.valid_until);
+    if (!has_times) return 1;
+    if (!options.charge_points.empty()) badge.charge_points = options.charge_points;
+    if (!options.charge_point_groups.empty()) {
+        badge.charge_point_groups = options.charge_point_groups;
     }
     const auto violations = site::check(badge);
     for (const auto& violation : violations) fail(violation.pointer + ": " + violation.detail);
     if (!violations.empty()) return 1;
     return with_database([&](const std::string& url) {
-        if (!db::add_badge(url, badge))
-            return fail("there is a badge " + badge.id_tag + " already");
+        bool is_known = false;
+        db::edit_badges(url, [&](const std::vector<db::BadgeSaved>& present) {
+            is_known = find(present, badge.id_tag);
+            if (is_known) return std::vector<db::Record>{};
+            auto entry = db::command_line_entry("create", "badge", badge.id_tag);
+            entry.after = RawJson{api::audit_json(badge)};
+            return std::vector<db::Record>{badge, std::move(entry)};
+        });
+        if (is_known) return fail("there is a badge " + badge.id_tag + " already");
         std::printf("badge %s added\n", badge.id_tag.c_str());
         return 0;
     });
@@ -60,31 +74,122 @@ int add(const AddOptions& options) {
 
 int list(bool json) {
     return with_database([&](const std::string& url) {
-        std::vector<BadgeView> views;
-        for (auto& row : db::badges(url)) {
-            views.push_back(
-                {row.id_tag, row.label, row.holder, row.status, row.valid_until, row.group});
-        }
+        std::vector<api::BadgeView> views;
+        const auto rows = db::badges(url);
+        for (const auto& row : rows) views.push_back(api::badge_view(row));
         if (json) {
             std::puts(to_json(views, TimeStyle::milliseconds).c_str());
             return 0;
         }
-        for (const auto& view : views) {
-            std::printf("%-20s  %-7s  %-24s  %s\n", view.idTag.c_str(), view.status.c_str(),
-                        view.label.value_or("").c_str(), view.holder.value_or("").c_str());
+        for (const auto& row : rows) {
+            std::printf("%-20s  %-7s  %-24s  %s\n", row.id_tag.c_str(), row.status.c_str(),
+                        row.label.value_or("").c_str(), row.holder.value_or("").c_str());
         }
-        if (views.empty()) std::puts("no badges yet: add one with 'busbar badge add IDTAG'");
+        if (rows.empty()) std::puts("no badges yet: add one with 'busbar badge add IDTAG'");
         return 0;
     });
 }
 
-int change(const std::string& id_tag, bool (*edit)(const std::string&, const std::string&),
-           const char* done) {
+// One member a line: `  "label": "Anna",` without the punctuation.
+void print_lines(const api::BadgeView& view) {
+    const auto print = [](const char* name, const std::string& json) {
+        if (json != "null") std::printf("%-22s  %s\n", name, json.c_str());
+    };
+    print("idTag", to_json(view.idTag));
+    print("printedNumber", view.printedNumber.text);
+    print("label", view.label.text);
+    print("holder", view.holder.text);
+    print("email", view.email.text);
+    print("group", view.group.text);
+    print("costCentre", view.costCentre.text);
+    print("status", to_json(view.status));
+    print("validFrom", view.validFrom.text);
+    print("validUntil", view.validUntil.text);
+    print("chargePoints", view.chargePoints.text);
+    print("chargePointGroups", view.chargePointGroups.text);
+    print("schedule", view.schedule.text);
+    print("maxActiveTransactions", std::to_string(view.maxActiveTransactions));
+    print("monthlyEnergyQuotaWh", view.monthlyEnergyQuotaWh.text);
+    print("chargeMode", view.chargeMode.text);
+    print("priorityClass", view.priorityClass.text);
+    print("note", view.note.text);
+}
+
+int show(const std::string& id_tag, bool json) {
     return with_database([&](const std::string& url) {
-        if (!edit(url, id_tag)) return fail("there is no badge " + id_tag);
-        std::printf("badge %s %s\n", id_tag.c_str(), done);
+        const auto badge = db::badge(url, id_tag);
+        if (!badge) return fail("there is no badge " + id_tag);
+        const auto view = api::badge_view(*badge);
+        if (json)
+            std::puts(to_json(view, TimeStyle::milliseconds).c_str());
+        else
+            print_lines(view);
         return 0;
     });
+}
+
+int block(const std::string& id_tag) {
+    return with_database([&](const std::string& url) {
+        bool is_known = false;
+        db::edit_badges(url, [&](const std::vector<db::BadgeSaved>& present) {
+            const auto* before = find(present, id_tag);
+            is_known = before;
+            if (!before || before->status == "blocked") return std::vector<db::Record>{};
+            auto after = *before;
+            after.status = "blocked";
+            auto entry = db::command_line_entry("update", "badge", after.id_tag);
+            entry.before = RawJson{api::audit_json(*before)};
+            entry.after = RawJson{api::audit_json(after)};
+            return std::vector<db::Record>{std::move(after), std::move(entry)};
+        });
+        if (!is_known) return fail("there is no badge " + id_tag);
+        std::printf("badge %s blocked\n", id_tag.c_str());
+        return 0;
+    });
+}
+
+int remove(const std::string& id_tag) {
+    return with_database([&](const std::string& url) {
+        bool is_known = false;
+        db::edit_badges(url, [&](const std::vector<db::BadgeSaved>& present) {
+            const auto* before = find(present, id_tag);
+            is_known = before;
+            if (!before) return std::vector<db::Record>{};
+            auto entry = db::command_line_entry("delete", "badge", before->id_tag);
+            entry.before = RawJson{api::audit_json(*before)};
+            return std::vector<db::Record>{db::BadgeRemoved{before->id_tag}, std::move(entry)};
+        });
+        if (!is_known) return fail("there is no badge " + id_tag);
+        std::printf("badge %s removed\n", id_tag.c_str());
+        return 0;
+    });
+}
+
+void hang_add(CLI::App& badge, int& exit_code) {
+    auto options = std::make_shared<AddOptions>();
+    auto& row = options->badge;
+    auto* command = badge.add_subcommand("add", "Add a badge");
+    command->add_option("IDTAG", row.id_tag, "What the reader sends")->required();
+    command->add_option("--printed-number", row.printed_number, "The number printed on it");
+    command->add_option("--label", row.label, "What people call it");
+    command->add_option("--holder", row.holder, "Who carries it");
+    command->add_option("--email", row.email, "The holder's address");
+    command->add_option("--group", row.group, "Badges of one group stop each other");
+    command->add_option("--cost-centre", row.cost_centre, "Who pays");
+    command->add_option("--valid-from", options->valid_from, "RFC 3339 date-time");
+    command->add_option("--valid-until", options->valid_until, "RFC 3339 date-time");
+    command->add_option("--charge-point", options->charge_points,
+                        "Where it may charge; may be repeated; without: anywhere");
+    command->add_option("--charge-point-group", options->charge_point_groups,
+                        "The same for a group of charge points");
+    command->add_option("--schedule", row.schedule, "When: \"Mo-Fr 07:00-19:00\"");
+    command->add_option("--max-active-transactions", row.max_active_transactions,
+                        "How many at a time");
+    command->add_option("--monthly-quota-wh", row.monthly_energy_quota_wh, "Wh a month");
+    command->add_option("--charge-mode", row.charge_mode, "fast, fair, solar or off_peak");
+    command->add_option("--priority-class", row.priority_class, "0 to 9");
+    command->add_option("--note", row.note, "Whatever else should be known");
+    command->callback([options, &exit_code] { exit_code = add(*options); });
 }
 
 }  // namespace
@@ -92,30 +197,30 @@ int change(const std::string& id_tag, bool (*edit)(const std::string&, const std
 void add_badge(CLI::App& root, int& exit_code) {
     auto* badge = root.add_subcommand("badge", "RFID badges: who may charge");
     badge->require_subcommand(1);
-
-    auto options = std::make_shared<AddOptions>();
-    auto* add_command = badge->add_subcommand("add", "Add a badge");
-    add_command->add_option("IDTAG", options->id_tag, "What the reader sends")->required();
-    add_command->add_option("--label", options->label, "What is printed on it");
-    add_command->add_option("--holder", options->holder, "Who carries it");
-    add_command->add_option("--group", options->group, "Badges of one group stop each other");
-    add_command->add_option("--valid-until", options->valid_until, "RFC 3339 date-time");
-    add_command->callback([options, &exit_code] { exit_code = add(*options); });
+    hang_add(*badge, exit_code);
 
     auto json = std::make_shared<bool>(false);
     auto* list_command = badge->add_subcommand("list", "List all badges");
     list_command->add_flag("--json", *json, "As JSON");
     list_command->callback([json, &exit_code] { exit_code = list(*json); });
 
-    const auto add_change = [&](const char* name, const char* help, auto edit, const char* done) {
+    const auto with_id_tag = [&](const char* name, const char* help) {
         auto id_tag = std::make_shared<std::string>();
         auto* command = badge->add_subcommand(name, help);
         command->add_option("IDTAG", *id_tag, "The badge")->required();
-        command->callback(
-            [id_tag, edit, done, &exit_code] { exit_code = change(*id_tag, edit, done); });
+        return std::pair{command, id_tag};
     };
-    add_change("block", "Refuse a badge from now on", &db::block_badge, "blocked");
-    add_change("remove", "Forget a badge; its transactions stay", &db::remove_badge, "removed");
+    const auto [show_command, shown] = with_id_tag("show", "All that is known of a badge");
+    show_command->add_flag("--json", *json, "As JSON");
+    show_command->callback(
+        [id_tag = shown, json, &exit_code] { exit_code = show(*id_tag, *json); });
+    const auto [block_command, blocked] = with_id_tag("block", "Refuse a badge from now on");
+    block_command->callback([id_tag = blocked, &exit_code] { exit_code = block(*id_tag); });
+    const auto [remove_command, removed] =
+        with_id_tag("remove", "Forget a badge; its transactions stay");
+    remove_command->callback([id_tag = removed, &exit_code] { exit_code = remove(*id_tag); });
+
+    add_badge_table(*badge, exit_code);
 }
 
 }  // namespace busbar::app::commands

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "api/settings_view.hpp"
 #include "app/commands/commands.hpp"
 #include "app/commands/database.hpp"
 #include "app/commands/send.hpp"
@@ -34,29 +35,49 @@ struct AcceptOptions {
     bool password_from_input = false;
 };
 
+// The row of a charge point that is changed, and the entry that says so.
+std::vector<db::Record> change(const std::optional<db::ChargePointSaved>& before,
+                               const db::ChargePointSaved& after) {
+    auto entry = db::command_line_entry(before ? "update" : "create", "charge-point", after.id);
+    if (before) entry.before = RawJson{api::settings_json(*before)};
+    entry.after = RawJson{api::settings_json(after)};
+    return {after, std::move(entry)};
+}
+
+std::optional<db::ChargePointSaved> find(const std::vector<db::ChargePointSaved>& present,
+                                         const std::string& id) {
+    for (const auto& known : present) {
+        if (known.id == id) return known;
+    }
+    return std::nullopt;
+}
+
 int accept(const AcceptOptions& options) {
+    std::optional<std::string> password_hash;
+    if (options.password_from_input) {
+        // Not an argument: arguments show in process lists and shell histories.
+        std::string password;
+        if (!std::getline(std::cin, password) || password.empty()) {
+            return fail("no password came on standard input");
+        }
+        password_hash = hash_password(password);
+    }
     return with_database([&](const std::string& url) {
-        auto settings = site::default_settings(options.id);
-        for (auto& known : db::charge_points(url)) {
-            if (known.id == options.id) settings = std::move(known);
-        }
-        settings.state = "accepted";
-        if (options.label) settings.label = options.label;
-        if (options.max_amps)
-            settings.max_milliamps = Amps::from_double(*options.max_amps).milliamps;
-        if (options.phase_map) settings.phase_map = *options.phase_map;
-        if (options.password_from_input) {
-            // Not an argument: arguments show in process lists and shell histories.
-            std::string password;
-            if (!std::getline(std::cin, password) || password.empty()) {
-                return fail("no password came on standard input");
-            }
-            settings.password_hash = hash_password(password);
-        }
-        const auto violations = site::check(settings);
+        std::vector<Violation> violations;
+        db::edit_charge_points(url, [&](const std::vector<db::ChargePointSaved>& present) {
+            const auto before = find(present, options.id);
+            auto settings = before.value_or(site::default_settings(options.id));
+            settings.state = "accepted";
+            if (options.label) settings.label = options.label;
+            if (options.max_amps)
+                settings.max_milliamps = Amps::from_double(*options.max_amps).milliamps;
+            if (options.phase_map) settings.phase_map = *options.phase_map;
+            if (password_hash) settings.password_hash = password_hash;
+            violations = site::check(settings);
+            return violations.empty() ? change(before, settings) : std::vector<db::Record>{};
+        });
         for (const auto& violation : violations) fail(violation.pointer + ": " + violation.detail);
         if (!violations.empty()) return 1;
-        db::save_charge_point(url, settings);
         std::printf("charge point %s accepted\n", options.id.c_str());
         return 0;
     });
@@ -64,9 +85,16 @@ int accept(const AcceptOptions& options) {
 
 int reject(const std::string& id) {
     return with_database([&](const std::string& url) {
-        if (!db::set_charge_point_state(url, id, "rejected")) {
-            return fail("there is no charge point " + id);
-        }
+        bool is_known = false;
+        db::edit_charge_points(url, [&](const std::vector<db::ChargePointSaved>& present) {
+            const auto before = find(present, id);
+            is_known = before.has_value();
+            if (!before) return std::vector<db::Record>{};
+            auto settings = *before;
+            settings.state = "rejected";
+            return change(before, settings);
+        });
+        if (!is_known) return fail("there is no charge point " + id);
         std::printf("charge point %s rejected\n", id.c_str());
         return 0;
     });

@@ -5,6 +5,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 class Badges : public Offline {};
@@ -13,21 +14,31 @@ TEST_F(Badges, LiveFromPostToDelete) {
     const auto added = desk.ask("POST", "/api/v1/badges", R"({"idTag":"Ab/1","label":"Ann"})");
     EXPECT_EQ(added->status, 201);
     EXPECT_EQ(header(*added, "Location"), "/api/v1/badges/Ab%2F1");
-    EXPECT_EQ(added->body,
-              R"({"idTag":"Ab/1","label":"Ann","holder":null,"status":"active","validFrom":null,)"
-              R"("validUntil":null,"group":null,"chargePoints":null,"chargeMode":null,)"
-              R"("maxActiveTransactions":1})");
+    EXPECT_EQ(
+        added->body,
+        R"({"idTag":"Ab/1","printedNumber":null,"label":"Ann","holder":null,"email":null,)"
+        R"("group":null,"costCentre":null,"status":"active","validFrom":null,"validUntil":null,)"
+        R"("chargePoints":null,"chargePointGroups":null,"schedule":null,)"
+        R"("maxActiveTransactions":1,"monthlyEnergyQuotaWh":null,"chargeMode":null,)"
+        R"("priorityClass":null,"note":null,"lastUsedAt":null,"energyThisMonthWh":0})");
     EXPECT_EQ(desk.ask("GET", "/api/v1/badges/aB%2F1")->body, added->body);
 
-    const auto changed =
-        desk.ask("PATCH", "/api/v1/badges/AB%2F1",
-                 R"({"label":null,"status":"blocked","validUntil":"2026-06-01T02:00:00+02:00",)"
-                 R"("group":"G","chargePoints":["CP1"],"maxActiveTransactions":0})");
+    const auto changed = desk.ask(
+        "PATCH", "/api/v1/badges/AB%2F1",
+        R"({"label":null,"status":"blocked","validUntil":"2026-06-01T02:00:00+02:00","group":"G",)"
+        R"("chargePoints":["CP1"],"maxActiveTransactions":0,"printedNumber":"17",)"
+        R"("email":"ann@example.org","costCentre":"4711","chargePointGroups":["north"],)"
+        R"("schedule":"Mo-Fr 07:00-19:00","monthlyEnergyQuotaWh":250000,"chargeMode":"solar",)"
+        R"("priorityClass":3,"note":"two\nlines","holder":""})");
     EXPECT_EQ(changed->status, 200);
-    EXPECT_EQ(changed->body,
-              R"({"idTag":"Ab/1","label":null,"holder":null,"status":"blocked","validFrom":null,)"
-              R"("validUntil":"2026-06-01T00:00:00.000Z","group":"G","chargePoints":["CP1"],)"
-              R"("chargeMode":null,"maxActiveTransactions":0})");
+    EXPECT_EQ(
+        changed->body,
+        R"({"idTag":"Ab/1","printedNumber":"17","label":null,"holder":null,)"
+        R"("email":"ann@example.org","group":"G","costCentre":"4711","status":"blocked",)"
+        R"("validFrom":null,"validUntil":"2026-06-01T00:00:00.000Z","chargePoints":["CP1"],)"
+        R"("chargePointGroups":["north"],"schedule":"Mo-Fr 07:00-19:00",)"
+        R"("maxActiveTransactions":0,"monthlyEnergyQuotaWh":250000,"chargeMode":"solar",)"
+        R"("priorityClass":3,"note":"two\u000alines","lastUsedAt":null,"energyThisMonthWh":0})");
 
     const auto removed = desk.ask("DELETE", "/api/v1/badges/ab%2F1");
     EXPECT_EQ(removed->status, 204);
@@ -40,6 +51,105 @@ TEST_F(Badges, LiveFromPostToDelete) {
     EXPECT_EQ(std::get<db::BadgeSaved>(journal.units[1][0]).status, "blocked");
     EXPECT_EQ(std::get<db::BadgeRemoved>(journal.units[2][0]).id_tag, "Ab/1");
     EXPECT_EQ(desk.changes, 3);
+}
+
+TEST_F(Badges, EditsAreRefusedWhereSomebodyElseWasFaster) {
+    const auto added = desk.ask("POST", "/api/v1/badges", R"({"idTag":"A1"})");
+    const auto first = header(*added, "ETag");
+    EXPECT_THAT(first, ::testing::MatchesRegex("\"[0-9a-f]{16}\""));
+    const auto edit = [&](const std::string& method, const std::string& body,
+                          const std::string& tags) {
+        return desk.ask_with("Bearer secret of operator", method, "/api/v1/badges/A1", body,
+                             "127.0.0.1", {{"If-Match", tags}});
+    };
+    const auto changed = edit("PATCH", R"({"label":"x"})", "\"other, tag\" , " + first);
+    ASSERT_EQ(changed->status, 200);
+    const auto second = header(*changed, "ETag");
+    EXPECT_NE(second, first);
+    EXPECT_EQ(header(*desk.ask("GET", "/api/v1/badges/a1"), "ETag"), second);
+    for (const auto& refused : {edit("PATCH", R"({"label":"y"})", first), edit("DELETE", "", first),
+                                edit("PATCH", R"({"label":"y"})", "W/" + second)}) {
+        EXPECT_EQ(refused->status, 409);
+        EXPECT_EQ(header(*refused, "ETag"), second);
+        EXPECT_EQ(problem_in(*refused).current->text, desk.ask("GET", "/api/v1/badges/A1")->body);
+    }
+    EXPECT_EQ(desk.site.badges.at("A1").label, "x");
+    EXPECT_EQ(edit("PATCH", R"({"label":"z"})", "*")->status, 200);
+    EXPECT_EQ(desk.ask("PATCH", "/api/v1/badges/A1", R"({"label":"without"})")->status, 200);
+    const auto last = header(*desk.ask("GET", "/api/v1/badges/A1"), "ETag");
+    EXPECT_EQ(edit("DELETE", "", last)->status, 204);
+}
+
+TEST_F(Badges, AreFoundByTextGroupAndStatus) {
+    for (const std::string body :
+         {R"({"idTag":"A1","label":"Pool car","group":"Fleet"})",
+          R"({"idTag":"A2","holder":"Ann Other","status":"blocked","group":"fleet"})",
+          R"({"idTag":"A3","email":"ann@example.org"})", R"({"idTag":"A4","printedNumber":"0815"})",
+          R"({"idTag":"A5","note":"Spare"})"}) {
+        ASSERT_EQ(desk.ask("POST", "/api/v1/badges", body)->status, 201) << body;
+    }
+    const auto found = [&](const std::string& query) {
+        const auto body = desk.ask("GET", "/api/v1/badges?" + query)->body;
+        std::string names;
+        for (auto at = body.find("\"idTag\":\""); at != std::string::npos;
+             at = body.find("\"idTag\":\"", at + 1)) {
+            names += body.substr(at + 9, 2);
+        }
+        return names;
+    };
+    EXPECT_EQ(found("text=ANN"), "A2A3");
+    EXPECT_EQ(found("text=pool"), "A1");
+    EXPECT_EQ(found("text=0815"), "A4");
+    EXPECT_EQ(found("text=spare"), "A5");
+    EXPECT_EQ(found("text=a"), "A1A2A3A4A5");
+    EXPECT_EQ(found("group=FLEET"), "A1A2");
+    EXPECT_EQ(found("group=fleet&status=active"), "A1");
+    EXPECT_EQ(found("text=nobody"), "");
+    EXPECT_THAT(desk.ask("GET", "/api/v1/badges?text=ann&limit=1")->body,
+                Not(HasSubstr("\"next\":null")));
+    EXPECT_THAT(pointers_in(*desk.ask("GET", "/api/v1/badges?status=lost")),
+                ElementsAre("/status"));
+}
+
+TEST_F(Badges, TellHowTheyAreUsed) {
+    desk.ask("POST", "/api/v1/badges", R"({"idTag":"A1"})");
+    const auto link = desk.connect("CP1");
+    desk.start_transaction("CP1", link, "a1", 100, "2026-05-01T07:30:00Z");
+    const auto body = desk.ask("GET", "/api/v1/badges/A1")->body;
+    EXPECT_THAT(body, HasSubstr(R"("lastUsedAt":"2026-05-01T07:30:00.000Z")"));
+    const auto tag = header(*desk.ask("GET", "/api/v1/badges/A1"), "ETag");
+    desk.start_transaction("CP1", link, "a1", 100, "2026-05-01T07:40:00Z");
+    EXPECT_EQ(header(*desk.ask("GET", "/api/v1/badges/A1"), "ETag"), tag) << "no edit";
+}
+
+TEST_F(Badges, EveryChangeIsInTheAuditLogOfItsUnit) {
+    desk.ask_as("operator", "POST", "/api/v1/badges",
+                R"({"idTag":"A1","holder":"Ann","email":"a@example.org","note":"n","label":"L"})");
+    desk.ask("PATCH", "/api/v1/badges/a1", R"({"status":"blocked","holder":null})");
+    desk.ask("DELETE", "/api/v1/badges/a1");
+    ASSERT_EQ(journal.units.size(), 3U);
+    const auto entry = [&](std::size_t unit) {
+        return std::get<db::AuditEntry>(journal.units.at(unit).back());
+    };
+    EXPECT_EQ(entry(0).actor, "operator");
+    EXPECT_EQ(entry(0).action, "create");
+    EXPECT_EQ(entry(0).object_kind, "badge");
+    EXPECT_EQ(entry(0).object_id, "A1");
+    EXPECT_FALSE(entry(0).before);
+    const auto after = entry(0).after->text;
+    EXPECT_THAT(after, HasSubstr(R"x("holder":"(set)","email":"(set)")x"));
+    EXPECT_THAT(after, HasSubstr(R"x("note":"(set)")x"));
+    EXPECT_THAT(after, HasSubstr(R"("label":"L")"));
+    EXPECT_THAT(after, Not(HasSubstr("Ann")));
+    EXPECT_EQ(entry(1).actor, "admin");
+    EXPECT_EQ(entry(1).action, "update");
+    EXPECT_EQ(entry(1).before->text, after);
+    EXPECT_THAT(entry(1).after->text, HasSubstr(R"("holder":null)"));
+    EXPECT_EQ(entry(2).action, "delete");
+    EXPECT_FALSE(entry(2).after);
+    // Three changes in one millisecond of the test's clock.
+    EXPECT_LT(entry(0).at, entry(1).at);
+    EXPECT_LT(entry(1).at, entry(2).at);
 }
 
 TEST_F(Badges, TheSameIdTagInAnotherCaseIsAConflict) {

@@ -18,8 +18,10 @@ TEST_F(ChargePoints, AreRegisteredChangedAndRemoved) {
     EXPECT_EQ(
         added->body,
         R"({"id":"CP 1","state":"accepted","label":null,"location":null,"validation":"lenient",)"
-        R"("maxAmps":16,"phaseMap":"RST","assumeOcpp16":false,"hasPassword":false,)"
-        R"("connected":false,"peerAddress":null,"connectedAt":null,"lastSeenAt":null,)"
+        R"("maxAmps":16,"phaseMap":"RST","assumeOcpp16":false,"groups":null,"access":"badge",)"
+        R"("openingHours":null,"hasPassword":false,"connected":false,"away":false,)"
+        R"("peerAddress":null,"connectedAt":null,"lastSeenAt":null,"clockOffsetSeconds":null,)"
+        R"("clockCorrectionSeconds":0,)"
         R"("connections":{"inLastHour":0,"flapping":false,"past":[]},)"
         R"("vendor":null,"model":null,"serialNumber":null,"firmwareVersion":null,"overall":null,)"
         R"("connectors":[],"deviations":[]})");
@@ -105,6 +107,46 @@ TEST_F(ChargePoints, AreLeftAloneWhenNothingCanBeHashedOrStored) {
     EXPECT_EQ(journal.units.size(), 1U);
     EXPECT_FALSE(desk.site.find("CP1")->settings.label);
     EXPECT_EQ(desk.site.charge_points.size(), 1U);
+}
+
+TEST_F(ChargePoints, SayWhoMayChargeThereAndWhen) {
+    desk.ask("POST", "/api/v1/charge-points", R"({"id":"CP1"})");
+    const auto changed = desk.ask_as(
+        "installer", "PATCH", "/api/v1/charge-points/CP1",
+        R"({"groups":["north","fast"],"access":"free","openingHours":"Mo-Fr 07:00-19:00"})");
+    EXPECT_EQ(changed->status, 200);
+    EXPECT_THAT(changed->body, HasSubstr(R"("groups":["north","fast"],"access":"free",)"
+                                         R"("openingHours":"Mo-Fr 07:00-19:00")"));
+    const auto& row = std::get<db::ChargePointSaved>(journal.units.back()[0]);
+    EXPECT_THAT(row.groups, ::testing::Optional(ElementsAre("north", "fast")));
+    EXPECT_EQ(row.access, "free");
+    EXPECT_EQ(row.opening_hours, "Mo-Fr 07:00-19:00");
+    EXPECT_THAT(pointers_in(*desk.ask("PATCH", "/api/v1/charge-points/CP1",
+                                      R"({"groups":["a",""],"access":"open",)"
+                                      R"("openingHours":"early"})")),
+                UnorderedElementsAre("/groups/1", "/access", "/openingHours"));
+    EXPECT_THAT(pointers_in(*desk.ask("PATCH", "/api/v1/charge-points/CP1", R"({"access":null})")),
+                ElementsAre("/access"));
+    desk.ask("PATCH", "/api/v1/charge-points/CP1", R"({"groups":null,"openingHours":null})");
+    EXPECT_FALSE(desk.site.find("CP1")->settings.groups);
+    EXPECT_FALSE(desk.site.find("CP1")->settings.opening_hours);
+}
+
+TEST_F(ChargePoints, EditsAreRefusedWhereSomebodyElseWasFaster) {
+    const auto added = desk.ask("POST", "/api/v1/charge-points", R"({"id":"CP1"})");
+    const auto tag = header(*added, "ETag");
+    const auto edit = [&](const std::string& method, const std::string& body) {
+        return desk.ask_with("Bearer secret of admin", method, "/api/v1/charge-points/CP1", body,
+                             "127.0.0.1", {{"If-Match", tag}});
+    };
+    desk.connect("CP1");
+    EXPECT_EQ(header(*desk.ask("GET", "/api/v1/charge-points/CP1"), "ETag"), tag)
+        << "what it reports is no edit";
+    EXPECT_EQ(edit("PATCH", R"({"label":"one"})")->status, 200);
+    for (const auto& refused : {edit("PATCH", R"({"label":"two"})"), edit("DELETE", "")}) {
+        EXPECT_EQ(refused->status, 409);
+        EXPECT_THAT(problem_in(*refused).current->text, HasSubstr(R"("label":"one")"));
+    }
 }
 
 TEST_F(ChargePoints, EveryOffendingFieldIsListedAtOnce) {

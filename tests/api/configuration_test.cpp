@@ -94,7 +94,7 @@ TEST_F(Configuration, AWishIsDurableFirstAndWaitsForTheConnection) {
     EXPECT_EQ(reply->status, 200);
     EXPECT_EQ(member(reply->body, "status"), "null");
     EXPECT_EQ(member(reply->body, "state"), "\"pending\"");
-    const auto& row = std::get<db::StateSaved>(journal.units.back().back());
+    const auto& row = std::get<db::StateSaved>(journal.units.back().front());
     EXPECT_EQ(row.kind, "desired_configuration");
     EXPECT_EQ(row.body.text, R"({"keys":[{"key":"ResetRetries","value":"3"}]})");
     journal.is_full = true;

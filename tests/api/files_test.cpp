@@ -62,6 +62,8 @@ protected:
     std::vector<db::Token> tokens;
     Api api{{.site = desk.site,
              .reader = reader,
+             .audit = desk.trail,
+             .events = desk.events,
              .now = [this] { return desk.now; },
              .readiness = {},
              .hash_password = {},

@@ -13,6 +13,8 @@
 #include <boost/describe/class.hpp>
 
 #include "api/api.hpp"
+#include "api/audit.hpp"
+#include "api/events.hpp"
 #include "api/router.hpp"
 #include "base/codec.hpp"
 #include "base/secrets.hpp"
@@ -35,9 +37,10 @@ struct ParsedProblem {
     std::vector<ErrorEntry> errors;
     std::optional<std::string> errorCode;
     std::optional<std::string> errorDescription;
+    std::optional<RawJson> current;
 };
 BOOST_DESCRIBE_STRUCT(ParsedProblem, (),
-                      (type, title, status, detail, errors, errorCode, errorDescription))
+                      (type, title, status, detail, errors, errorCode, errorDescription, current))
 
 inline std::string header(const net::HttpResponse& response, std::string_view name) {
     for (const auto& [key, value] : response.headers) {
@@ -146,9 +149,12 @@ inline site::Settings test_settings() {
 class Desk {
 public:
     Desk(db::Journal& journal, db::Reader& reader)
-        : site(journal, test_settings()),
+        : trail(journal),
+          site(trail, test_settings()),
           api({.site = site,
                .reader = reader,
+               .audit = trail,
+               .events = events,
                .now = [this] { return now; },
                .readiness = [this](auto done) { done(readiness); },
                .hash_password =
@@ -179,13 +185,15 @@ public:
     }
     Reply ask_with(const std::string& authorization, const std::string& method,
                    const std::string& target, std::string body = "",
-                   const std::string& peer_address = "127.0.0.1") {
+                   const std::string& peer_address = "127.0.0.1",
+                   const std::vector<std::pair<std::string, std::string>>& headers = {}) {
         net::HttpRequest request;
         request.method = method;
         request.target = target;
         request.body = std::move(body);
         request.peer_address = peer_address;
         if (!authorization.empty()) request.headers = {{"Authorization", authorization}};
+        request.headers.insert(request.headers.end(), headers.begin(), headers.end());
         EXPECT_TRUE(net::parse_target(request)) << target;
         Reply reply;
         api.handle(std::move(request), [answers = reply.answers](net::HttpResponse response) {
@@ -258,6 +266,8 @@ public:
     std::vector<std::function<void()>> hashed;
     int changes = 0;
     std::string last_call;
+    AuditTrail trail;
+    Events events{now.wall};
     site::Site site;
     Api api;
 };

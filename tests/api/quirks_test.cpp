@@ -27,7 +27,8 @@ const std::string own_row =
     R"({"match":{"vendor":["Acme*"]},"settings":{"stackLevel":2,"rateUnit":"W"},"note":"hint"})";
 const std::string own_view =
     R"({"name":"acme","origin":"own","match":{"vendor":["Acme*"]},)"
-    R"("settings":{"stackLevel":2,"rateUnit":"W"},"note":"hint","rejected":null,"count":null,)"
+    R"("settings":{"stackLevel":2,"rateUnit":"W"},"inForce":{"rateUnit":true,"stackLevel":true},)"
+    R"("note":"hint","rejected":null,"count":null,)"
     R"("lastAt":null})";
 
 TEST_F(Quirks, OwnRowsLiveFromPutToDelete) {
@@ -129,15 +130,17 @@ TEST_F(Quirks, OfAChargePointAreExplainedAndOverridden) {
     auto reply = desk.ask("GET", target);
     EXPECT_EQ(reply->status, 200);
     EXPECT_THAT(reply->body, HasSubstr(R"({"setting":"offlineAfterSeconds","value":10,)"
-                                       R"("origin":"seeded","row":"teison"})"));
+                                       R"("inForce":true,"origin":"seeded","row":"teison"})"));
     EXPECT_THAT(reply->body, HasSubstr(R"({"setting":"stackLevel","value":0,)"
-                                       R"("origin":"default","row":null})"));
+                                       R"("inForce":true,"origin":"default","row":null})"));
+    EXPECT_THAT(reply->body, HasSubstr(R"({"setting":"phaseSwitching","value":false,)"
+                                       R"("inForce":false,"origin":"default","row":null})"));
     EXPECT_THAT(reply->body, HasSubstr(R"("rows":["teison"],"notes":["It does not come back)"));
     reply = desk.ask("PUT", target, R"({"offlineAfterSeconds":20,"stackLevel":null})");
     EXPECT_EQ(reply->status, 200);
     EXPECT_THAT(reply->body, HasSubstr(R"("own":{"offlineAfterSeconds":20})"));
     EXPECT_THAT(reply->body, HasSubstr(R"({"setting":"offlineAfterSeconds","value":20,)"
-                                       R"("origin":"charge-point","row":null})"));
+                                       R"("inForce":true,"origin":"charge-point","row":null})"));
     EXPECT_EQ(desk.site.find("CP1")->quirks.offline_after_seconds, 20);
     EXPECT_THAT(pointers_in(*desk.ask("PUT", target, R"({"stackLevel":"x","y":1})")),
                 UnorderedElementsAre("/stackLevel", "/y"));
@@ -148,6 +151,20 @@ TEST_F(Quirks, OfAChargePointAreExplainedAndOverridden) {
     ASSERT_EQ(journal.units.size(), 2U);
     EXPECT_EQ(std::get<db::ChargePointSaved>(journal.units[0][0]).quirks,
               R"({"offlineAfterSeconds":20})");
+}
+
+TEST_F(Quirks, ActionsAndTriggersMustBeKnownOnes) {
+    boot("CP1");
+    const std::string target = "/api/v1/charge-points/CP1/quirks";
+    const auto reply = desk.ask("PUT", target, R"({"unsupportedActions":["Reset","reset"]})");
+    EXPECT_EQ(reply->status, 422);
+    EXPECT_THAT(pointers_in(*reply), ElementsAre("/unsupportedActions/1"));
+    EXPECT_THAT(reply->body, HasSubstr("must be one of CancelReservation, "));
+    EXPECT_THAT(pointers_in(*desk.ask("PUT", "/api/v1/quirks/x",
+                                      R"({"settings":{"triggerMessages":["Boot"]}})")),
+                ElementsAre("/settings/triggerMessages/0"));
+    EXPECT_EQ(desk.ask("PUT", target, R"({"unsupportedActions":["Reset","GetLog"]})")->status, 200);
+    EXPECT_THAT(desk.site.find("CP1")->quirks.unsupported_actions, ElementsAre("Reset", "GetLog"));
 }
 
 TEST_F(Quirks, NothingIsChangedWhileNothingCanBeStored) {

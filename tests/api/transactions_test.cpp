@@ -97,7 +97,9 @@ TEST_F(Transactions, AreShownWhileTheyRunAndAfter) {
                   R"(,"chargePoint":"CP1","connectorId":1,"idTag":"Ann",)"
                   R"("startedAt":"2026-05-01T08:00:00.000Z","stoppedAt":null,"meterStartWh":100,)"
                   R"("meterStopWh":null,"energyWh":1000,"stopReason":null,"estimated":false,)"
-                  R"("owner":"local"})");
+                  R"("owner":"local","badge":"Ann","group":null,"costCentre":null,)"
+                  R"("energySource":"register","reconstructed":false,"note":null,)"
+                  R"("corrected":null})");
     EXPECT_THAT(ids_in(ask("GET", "/api/v1/transactions?active=true").body), ElementsAre("1"));
 
     stop_transaction(link, id, 2600, "2026-05-01T09:00:00.250Z");
@@ -162,7 +164,7 @@ TEST_F(Transactions, WrongQuestionsAreToldSo) {
     EXPECT_THAT(
         pointers_in(ask("GET",
                         "/api/v1/transactions?active=yes&from=yesterday&to=2026-05-01T00:00:00&"
-                        "limit=0&cursor=61&format=csv&idTag=%00&chargePoint=%FF")),
+                        "limit=0&cursor=61&format=xml&idTag=%00&chargePoint=%FF")),
         UnorderedElementsAre("/active", "/from", "/to", "/limit", "/cursor", "/format", "/idTag",
                              "/chargePoint"));
     for (const std::string id : {"1", "0", "-1", "x", "1x", "99999999999999999999", "%00"}) {
@@ -183,6 +185,119 @@ TEST_F(Transactions, AStuckOneIsClosedAndMarked) {
               "Other|t");
     EXPECT_THAT(ask("GET", "/api/v1/transactions/1").body, HasSubstr(R"("estimated":true)"));
     EXPECT_EQ(ask("POST", "/api/v1/transactions/1/stop", R"({"force":true})").status, 409);
+}
+
+class Corrections : public Transactions {
+protected:
+    // One charge of Ann, from 100 to 2600 Wh, and what it is called.
+    Corrections() {
+        for (const std::string id_tag : {"Ann", "Bob"}) {
+            EXPECT_EQ(ask("POST", "/api/v1/badges", R"({"idTag":")" + id_tag + R"("})").status,
+                      201);
+        }
+        link_ = desk->connect("CP1");
+        desk->start_transaction("CP1", link_, "Ann");
+        wait_for_answers(link_, 1);
+        transaction_id_ = desk->site.find("CP1")->open.at(0).start.transaction_id;
+        desk->now.wall += std::chrono::hours{24};
+    }
+    void stop() {
+        stop_transaction(link_, transaction_id_, 2600, "2026-05-01T09:00:00Z");
+        wait_for_answers(link_, 2);
+    }
+    net::HttpResponse correct(const std::string& body) {
+        return ask("PATCH", "/api/v1/transactions/1", body);
+    }
+    std::shared_ptr<TestLink> link_;
+    std::int32_t transaction_id_ = 0;
+};
+
+TEST_F(Corrections, CountFromThenOnAndTheChargersWordsStay) {
+    stop();
+    const auto answer = correct(R"({"badge":"bob","meterStopWh":2100,"note":"wrong car"})");
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr(R"("meterStopWh":2100,"energyWh":2000,"stopReason":"Local",)"
+                                       R"("estimated":false,"owner":"local","badge":"Bob")"));
+    EXPECT_THAT(answer.body, HasSubstr(R"("energySource":"corrected")"));
+    EXPECT_THAT(answer.body,
+                HasSubstr(R"("by":"admin","original":{"badge":"Ann",)"
+                          R"("startedAt":"2026-05-01T08:00:00.000Z",)"
+                          R"("stoppedAt":"2026-05-01T09:00:00.000Z","meterStartWh":100,)"
+                          R"("meterStopWh":2600,"energyWh":2500}})"));
+    const auto shown = ask("GET", "/api/v1/transactions/1");
+    EXPECT_EQ(shown.body, answer.body);
+    EXPECT_EQ(header(shown, "ETag"), header(answer, "ETag"));
+    EXPECT_EQ(test::cluster().sql("SELECT meter_stop_wh, energy_wh, badge FROM transaction", name_),
+              "2600|2500|Ann");
+    EXPECT_EQ(test::cluster().sql("SELECT actor, action, object_id, before->>'energyWh', "
+                                  "after->>'energyWh', after->>'note' FROM audit_log "
+                                  "WHERE object_kind = 'transaction'",
+                                  name_),
+              "admin|correct|1|2500|2000|(set)");
+    EXPECT_EQ(ids_in(ask("GET", "/api/v1/transactions?idTag=bob").body).size(), 1U);
+    EXPECT_EQ(ids_in(ask("GET", "/api/v1/transactions?idTag=ann").body).size(), 0U);
+    EXPECT_EQ(ids_in(ask("GET", "/api/v1/transactions?text=WRONG%20c").body).size(), 1U);
+    EXPECT_EQ(ids_in(ask("GET", "/api/v1/transactions?text=other").body).size(), 0U);
+
+    // Taken back.
+    const auto back = correct(R"({"badge":null,"meterStopWh":null,"note":null})");
+    EXPECT_THAT(back.body, HasSubstr(R"("energyWh":2500)"));
+    EXPECT_THAT(back.body, HasSubstr(R"("note":null,"corrected":null})"));
+    EXPECT_EQ(ask("GET", "/api/v1/transactions/1").body, back.body);
+}
+
+TEST_F(Corrections, TheSecondOfTwoEditorsIsTold) {
+    stop();
+    const auto seen = header(ask("GET", "/api/v1/transactions/1"), "ETag");
+    EXPECT_EQ(correct(R"({"energyWh":1})").status, 200);
+    const auto reply = desk->ask_with("Bearer secret of admin", "PATCH", "/api/v1/transactions/1",
+                                      R"({"energyWh":2})", "127.0.0.1", {{"If-Match", seen}});
+    run_until([&] { return reply.is_there(); });
+    EXPECT_EQ(reply->status, 409);
+    EXPECT_THAT(reply->body, HasSubstr(R"("energyWh":1,)"));
+}
+
+TEST_F(Corrections, WinAgainstAStopThatComesLater) {
+    EXPECT_EQ(ask("POST", "/api/v1/transactions/1/stop", R"({"force":true})").status, 200);
+    EXPECT_EQ(correct(R"({"energyWh":777})").status, 200);
+    stop();
+    EXPECT_EQ(test::cluster().sql("SELECT t.meter_stop_wh, t.estimated, v.energy_wh FROM "
+                                  "transaction t JOIN transaction_in_force v ON v.id = t.id",
+                                  name_),
+              "2600|f|777");
+    EXPECT_THAT(ask("GET", "/api/v1/transactions/1").body, HasSubstr(R"("energyWh":777)"));
+    EXPECT_EQ(test::cluster().sql("SELECT string_agg(action, ',' ORDER BY id) FROM audit_log "
+                                  "WHERE object_kind = 'transaction'",
+                                  name_),
+              "stop,correct");
+}
+
+TEST_F(Corrections, AreCheckedAsAWhole) {
+    EXPECT_THAT(pointers_in(correct(R"({"stoppedAt":"2026-05-01T09:00:00Z","energyWh":5})")),
+                UnorderedElementsAre("/stoppedAt", "/energyWh"));
+    EXPECT_EQ(correct(R"({"note":"still here"})").status, 200);
+    stop();
+    EXPECT_THAT(pointers_in(correct(R"({"badge":"Nobody","startedAt":"2026-05-01T10:00:00Z",)"
+                                    R"("meterStopWh":50,"colour":1})")),
+                UnorderedElementsAre("/badge", "/startedAt", "/meterStopWh", "/colour"));
+    EXPECT_THAT(pointers_in(correct(R"({"badge":"Ann","idTag":"Bob"})")),
+                UnorderedElementsAre("/idTag"));
+    EXPECT_EQ(ask("PATCH", "/api/v1/transactions/2", "{}").status, 404);
+    EXPECT_EQ(desk->ask_as("viewer", "PATCH", "/api/v1/transactions/1", "{}")->status, 403);
+}
+
+TEST_F(Corrections, AndTheRestAreATableThatIsSafeToOpen) {
+    stop();
+    EXPECT_EQ(correct(R"({"note":"=1+2"
+})")
+                  .status,
+              200);
+    const auto table = ask("GET", "/api/v1/transactions?format=csv");
+    EXPECT_EQ(table.content_type, "text/csv; charset=utf-8");
+    EXPECT_THAT(table.body, testing::StartsWith("id,transactionId,chargePoint,connectorId,idTag,"));
+    EXPECT_THAT(table.body,
+                HasSubstr(",CP1,1,Ann,Ann,,,2026-05-01T08:00:00.000Z,2026-05-01T09:00:00.000Z,100,"
+                          "2600,2500,register,Local,false,false,false,'=1+2\r\n"));
 }
 
 TEST_F(Transactions, EditsAreInTheDatabaseWhenTheyAreAnswered) {

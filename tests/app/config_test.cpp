@@ -76,6 +76,14 @@ TEST(Config, FindsContradictions) {
         ElementsAre(HasSubstr("L3 leaves nothing")));
 }
 
+TEST(Config, KnowsTimeZones) {
+    EXPECT_EQ(std::get<Config>(read("[site]\ntime_zone = \"Europe/Paris\"\n")).time_zone,
+              "Europe/Paris");
+    EXPECT_EQ(std::get<Config>(read("")).time_zone, "") << "this machine's";
+    EXPECT_THAT(problems("[site]\ntime_zone = \"Europe/Atlantis\"\n"),
+                ElementsAre(HasSubstr("a name such as Europe/Paris")));
+}
+
 TEST(Config, MasksSecretsWhenPrinted) {
     for (const auto* url :
          {"postgresql://busbar:hunter2@host/db", "host=x password=hunter2 dbname=y"}) {

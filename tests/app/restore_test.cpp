@@ -93,6 +93,31 @@ TEST(Restore, KeepsEveryTransactionThatTheDatabaseGives) {
     EXPECT_EQ(site.find("CP1")->stopped.size(), 300u);
 }
 
+TEST(Restore, KnowsGroupsUnknownBadgesAndWhatWasUsed) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, narrow_settings()};
+    auto snapshot = snapshot_with("Accepted");
+    snapshot.open_transactions[0].start.id_tag = "ANNA";
+    snapshot.badge_groups.emplace_back().name = "FLEET";
+    snapshot.used_energy = {{3, "ANNA", Timestamp{2h}, 500}, {2, "ANNA", Timestamp{-1h}, 70}};
+    snapshot.states.push_back(
+        {"unknown_badge",
+         "04aa",
+         {R"({"idTag":"04AA","firstAt":"2026-05-01T08:00:00Z","lastAt":"2026-05-01T09:00:00Z",)"
+          R"("chargePoint":"CP1","taps":3})"}});
+    const Now now{Instant{1h}, Timestamp{3h}};
+    restore(site, std::move(snapshot), now);
+    EXPECT_TRUE(site.badge_groups.contains("fleet"));
+    EXPECT_EQ(site.unknown_badges.all().at("04AA").taps, 3);
+    EXPECT_EQ(site.energy_used.used_wh("ANNA", now.wall), 500);
+    db::TransactionStopped stop;
+    stop.id = 4;
+    stop.stopped_at = now.wall;
+    stop.energy_wh = 40;
+    site.record({stop});
+    EXPECT_EQ(site.energy_used.used_wh("ANNA", now.wall), 540);
+}
+
 TEST(Restore, GoesOnCountingAndKeepsTransactions) {
     site::test::HeldJournal journal;
     site::Site site{journal, narrow_settings()};

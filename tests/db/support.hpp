@@ -9,6 +9,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "db/administration.hpp"
 #include "db/migrate.hpp"
 #include "db/rows.hpp"
 #include "tests/support/postgres_cluster.hpp"
@@ -119,6 +120,17 @@ inline ChargePointSaved saved_charge_point(const std::string& id) {
     charge_point.validation = "lenient";
     charge_point.phase_map = "RST";
     return charge_point;
+}
+
+// Edits by the command line.
+inline void save_badge(const std::string& url, const BadgeSaved& badge) {
+    edit_badges(url, [&](const auto&) { return std::vector<Record>{badge}; });
+}
+inline void remove_badge(const std::string& url, const std::string& id_tag) {
+    edit_badges(url, [&](const auto&) { return std::vector<Record>{BadgeRemoved{id_tag}}; });
+}
+inline void save_charge_point(const std::string& url, const ChargePointSaved& charge_point) {
+    edit_charge_points(url, [&](const auto&) { return std::vector<Record>{charge_point}; });
 }
 
 }  // namespace busbar::db::test

@@ -367,5 +367,34 @@ TEST_F(EngineSurges, ASafeCurrentThatIsNotDrawnHidesNoOverload) {
     EXPECT_LE(46 + cars_draw(), 61.74);
 }
 
+// The same where the limit itself has gone, and the charger may give all it can.
+TEST_F(EngineSurges, WhatACarMightDrawButDoesNotHidesNoOverload) {
+    two_eager_cars();
+    for (int t = 0; t < 15; ++t) second(20_A);
+    for (int t = 0; t < 20; ++t) second(40_A);
+    const double drawn = cars_draw();
+    ASSERT_NEAR(40 + drawn, 61.74, 1.5);
+    for (const bool is_lost : {true, false}) {
+        SCOPED_TRACE(is_lost);
+        cars["a"].measured.reset();
+        if (is_lost) {
+            engine.lost("a", now);
+        } else {
+            engine.restore("a", 32_A, now);
+        }
+        metered = on_all(40_A + Amps::from_double(drawn));
+        EXPECT_EQ(status("a").worst_case, 32_A);
+        acknowledge(step());
+        EXPECT_LT(status("a").worst_case, 12_A);
+        wait(20ms);
+        metered.reset();
+        acknowledge(step());
+    }
+    wait(1s);
+    metered = on_all(46_A + Amps::from_double(cars_draw()));
+    acknowledge(step());
+    EXPECT_LE(46 + cars_draw(), 61.74);
+}
+
 }  // namespace
 }  // namespace busbar::dlm

@@ -99,6 +99,37 @@ TEST_F(ObserverTest, WhatFellWithoutASampleIsOverInItsOwnTime) {
     EXPECT_EQ(see(72_A, {car(32_A, 32_A)}, 22s), 40_A);
 }
 
+// A charger may follow before its answer is here: the sample that comes between shows it.
+TEST_F(ObserverTest, WhatFellInTheSampleBeforeTheAnswerIsNotAwaitedAgain) {
+    see(78_A, {car(48_A, 48_A)}, 0s);
+    EXPECT_EQ(see(66_A, {car(32_A, 48_A)}, 1s), 30_A);
+    EXPECT_EQ(observer.pending_fall()[0], 4_A) << "12 of 16 A have fallen";
+    see(78_A, {car(32_A, 32_A)}, 2s);
+    see(70_A, {car(32_A, 32_A)}, 3s);
+    observer.note(std::vector{car(20_A, 32_A)}, start + 3s + 20ms);
+    EXPECT_EQ(observer.pending_fall()[0], 8_A)
+        << "four of eight were awaited; the rest belongs to the answer 20 ms behind the sample";
+}
+
+TEST_F(ObserverTest, AFallOfTheBuildingIsNoFallOfACar) {
+    see(78_A, {car(48_A, 48_A)}, 0s);
+    see(70_A, {car(48_A, 48_A)}, 1s);
+    EXPECT_EQ(see(70_A, {car(32_A, 48_A)}, 2s), 30_A);
+    EXPECT_EQ(observer.pending_fall()[0], 16_A) << "the newest sample has not fallen";
+}
+
+TEST_F(ObserverTest, AGuessThatNobodyHasSeenDoesNotFall) {
+    see(41_A, {car(11_A, 11_A)}, 0s);
+    see(41_A, {car(32_A, 11_A)}, 1s);
+    Contribution guess = car(21_A, 32_A);
+    guess.shown = all(11_A);
+    see(41_A, {guess}, 2s);
+    EXPECT_EQ(observer.pending_fall()[0], 0_A);
+    guess.shown = all(25_A);
+    see(55_A, {guess}, 3s);
+    EXPECT_EQ(observer.pending_fall()[0], 4_A) << "its meter has shown 25 A";
+}
+
 TEST_F(ObserverTest, AFullCarThatLeavesTakesNothingWithIt) {
     see(30_A, {settled_car(16_A, 0_A)}, 0s);
     Contribution leaving = settled_car(0_A, 0_A);

@@ -12,8 +12,10 @@
 extern "C" {
 int basic_fuzz(const std::uint8_t*, std::size_t);
 int codec_fuzz(const std::uint8_t*, std::size_t);
+int csv_fuzz(const std::uint8_t*, std::size_t);
 int identity_fuzz(const std::uint8_t*, std::size_t);
 int meter_value_fuzz(const std::uint8_t*, std::size_t);
+int opening_hours_fuzz(const std::uint8_t*, std::size_t);
 int plan_fuzz(const std::uint8_t*, std::size_t);
 int profile_fuzz(const std::uint8_t*, std::size_t);
 int receive_fuzz(const std::uint8_t*, std::size_t);
@@ -26,10 +28,16 @@ namespace {
 
 using Target = int (*)(const std::uint8_t*, std::size_t);
 const std::map<std::string, Target> targets{
-    {"basic_fuzz", basic_fuzz},         {"codec_fuzz", codec_fuzz},
-    {"identity_fuzz", identity_fuzz},   {"meter_value_fuzz", meter_value_fuzz},
-    {"plan_fuzz", plan_fuzz},           {"profile_fuzz", profile_fuzz},
-    {"receive_fuzz", receive_fuzz},     {"session_fuzz", session_fuzz},
+    {"basic_fuzz", basic_fuzz},
+    {"codec_fuzz", codec_fuzz},
+    {"csv_fuzz", csv_fuzz},
+    {"identity_fuzz", identity_fuzz},
+    {"meter_value_fuzz", meter_value_fuzz},
+    {"opening_hours_fuzz", opening_hours_fuzz},
+    {"plan_fuzz", plan_fuzz},
+    {"profile_fuzz", profile_fuzz},
+    {"receive_fuzz", receive_fuzz},
+    {"session_fuzz", session_fuzz},
     {"timestamp_fuzz", timestamp_fuzz},
 };
 

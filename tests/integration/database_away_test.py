@@ -21,13 +21,13 @@ STALL_MAX_S = 6        # without an acknowledgement: the time to notice that Pos
 WATCH_ARRIVALS = """
 CREATE TABLE arrival (number bigserial, kind text, charge_point text, at timestamptz);
 CREATE FUNCTION note_arrival() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    IF TG_TABLE_NAME = 'meter_sample' THEN
+    IF TG_TABLE_NAME LIKE 'meter\\_sample%' THEN
         INSERT INTO arrival (kind, charge_point, at) VALUES ('value', NEW.charge_point,
                                                              NEW.measured_at);
     ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO arrival (kind, charge_point, at) VALUES ('start', NEW.charge_point,
                                                              NEW.started_at);
-    ELSE
+    ELSIF NEW.quarters_of IS NOT DISTINCT FROM OLD.quarters_of THEN  -- not the maintenance
         INSERT INTO arrival (kind, charge_point, at) VALUES ('stop', NEW.charge_point,
                                                              NEW.stopped_at);
     END IF;

@@ -77,6 +77,14 @@ class MessageLog(IntegrationTest):
                          ("invalid", "this is no JSON", "not_ocpp_j"))
         self.assertEqual(self.ask("?text=Pillar%25x")["items"], [])
 
+        # What is tolerated is told as well.
+        self.charger.call("StatusNotification", {"connectorId": "1", "errorCode": "NoError",
+                                                 "status": "Available", "colour": "green"})
+        taken, = self.find("?action=StatusNotification&direction=in")
+        for part in ("wrong_type /connectorId", "unknown_field /colour"):
+            self.assertIn(part, taken["violation"])
+        self.assertIsNone(asked["violation"])
+
         self.find("?action=Heartbeat", 2)
         line = self.ask("?action=Heartbeat&format=jsonl&limit=1")
         self.assertEqual((line["action"], line["direction"]), ("Heartbeat", "out"))

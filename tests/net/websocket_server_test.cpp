@@ -1,6 +1,8 @@
 #include <random>
 #include <stdexcept>
 
+#include <boost/asio/steady_timer.hpp>
+
 #include "tests/net/websocket_server_fixture.hpp"
 
 namespace busbar::net::test {
@@ -156,6 +158,30 @@ TEST_F(WebSocketServerTest, SilenceIsPingedAndThenCut) {
     ASSERT_TRUE(until([&] { return !causes.empty(); }));  // no pong any more
     EXPECT_THAT(causes, ElementsAre(HasSubstr("nothing was heard")));
     EXPECT_TRUE(peer->expect_end());
+}
+
+TEST_F(WebSocketServerTest, OneConnectionIsPingedAsItsOwnerWants) {
+    WebSocketLimits limits;
+    limits.ping_interval = 60s;
+    limits.idle_timeout = 100ms;
+    limits.handshake_timeout = 100ms;  // how often deadlines are looked at
+    on_opened = [](Connection& connection) { connection.ping_every(30ms); };
+    start(limits);
+    auto peer = open();
+    for (int at = 0; at < 5; ++at) {
+        const auto ping = peer->next_frame();
+        ASSERT_EQ(ping.opcode, ping_frame);
+        peer->send(client_frame(pong_frame, ping.payload));
+    }
+    connections.back()->ping_every(0ms);
+    bool later = false;
+    boost::asio::steady_timer timer{loop, 400ms};
+    timer.async_wait([&](const auto&) { later = true; });
+    ASSERT_TRUE(until([&] { return later; }));
+    EXPECT_TRUE(causes.empty()) << "silence without pings proves nothing";
+    connections.back()->ping_every(std::nullopt);
+    ASSERT_TRUE(until([&] { return !causes.empty(); }));
+    EXPECT_THAT(causes, ElementsAre(HasSubstr("nothing was heard")));
 }
 
 TEST_F(WebSocketServerTest, APeerThatDoesNotReadIsCutOff) {

@@ -75,10 +75,40 @@ TEST_F(Observed, SeesOnlyWhatIsSentAndNothingAfterTheEnd) {
     EXPECT_EQ(frames.size(), 1u);
 }
 
+TEST_F(Observed, SeesWhatWasToleratedInACallWithIt) {
+    session.receive(start, R"([2,"a","A",{}][2,7,"B",{}][2,"c","C",{}])");
+    EXPECT_THAT(frames, testing::IsEmpty());
+    session.judged("a", "wrong_type /x");
+    session.judged("a", "too late");
+    session.reply("a", RawJson{"{}"});
+    session.judged("7", "unknown_field /y");
+    session.judged("c", "");
+    session.judged("never", "was");
+    EXPECT_THAT(frames, ElementsAre("in CALL A|a|{}||several_in_one_frame, wrong_type /x",
+                                    "out CALLRESULT A|a|{}|0|",
+                                    "in CALL B|7|{}||message_id_not_text, unknown_field /y",
+                                    "in CALL C|c|{}||several_in_one_frame"));
+}
+
+TEST_F(Observed, SeesCallsThatNobodyJudges) {
+    const std::string call = R"([2,"a","A",{}])";
+    session.receive(start, call);
+    session.receive(start, call);
+    EXPECT_EQ(frames.size(), 2u) << "a repeat is nobody's to judge";
+    session.receive(start, R"([2,"b","B",{}])");
+    session.receive(start, " ");
+    EXPECT_EQ(frames.size(), 3u);
+    session.receive(start, R"([2,"c","C",{}])");
+    session.on_disconnect();
+    EXPECT_THAT(frames, ElementsAre("in CALL A|a|{}||", "in CALL A|a|{}||", "in CALL B|b|{}||",
+                                    "in CALL C|c|{}||"));
+}
+
 TEST_F(Observed, ForgetsCallsThatAreNeverAnswered) {
     for (int i = 0; i < 1000; ++i) {
         session.receive(start, R"([2,")" + std::to_string(i) + R"(","Heartbeat",{}])");
     }
+    session.judged("999", "");
     frames.clear();
     session.reply("0", RawJson{"{}"});
     session.reply("999", RawJson{"{}"});

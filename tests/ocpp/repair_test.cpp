@@ -102,7 +102,7 @@ struct CutAnswer {
     bool is_taken;
 };
 
-TEST(Repair, ClosesTheBracketsOfAnswersOnly) {
+TEST(Repair, TakesACutAnswerOnlyIfNothingButBracketsIsMissing) {
     for (const auto& [text, is_taken] : std::vector<CutAnswer>{
              {R"([3,"1",{"configurationKey":[])", true},
              {R"([3,"1",{"configurationKey":[{"key":"a","readonly":false},)", true},
@@ -125,6 +125,107 @@ TEST(Repair, ClosesTheBracketsOfAnswersOnly) {
                   is_taken ? "missing_brackets" : "not_ocpp_j")
             << text;
     }
+}
+
+TEST(Repair, TakesACutCallOnlyIfItCarriesMoney) {
+    for (const auto& [text, is_taken] :
+         std::vector<CutAnswer>{{R"([2,"1","StartTransaction",{"idTag":"T")", true},
+                                {R"([2,"1","StopTransaction",{"reason":"Local"})", true},
+                                {R"([2,"1","MeterValues",{"meterValue":[])", true},
+                                {R"([2,"1","StopTransaction",{"meterStop":12)", false},
+                                {R"([2,"1","StopTransaction")", false},
+                                {R"([2,"1","BootNotification",{"chargePointModel":"M")", false},
+                                {R"([2,"1","StatusNotification",{"status":"Available")", false}}) {
+        Session session;
+        EXPECT_EQ(session.receive(start, text).size(), is_taken ? 1u : 0u) << text;
+        EXPECT_EQ(kinds_of(session.take_oddities()).back(),
+                  is_taken ? "missing_brackets" : "not_ocpp_j")
+            << text;
+    }
+}
+
+struct Grouped {
+    std::string payload;
+    std::string mended;  // "" if nobody can tell what is meant
+};
+
+TEST(Repair, JoinsTheThousandsOfAnIntegerWhereNothingElseCanBeMeant) {
+    for (const auto& [payload, meant] : std::vector<Grouped>{
+             {R"({"meterStop":1,234,"reason":"Local"})", R"({"meterStop":1234,"reason":"Local"})"},
+             {R"({"meterStop": 12,345 , "reason":"Local"})",
+              R"({"meterStop":12345,"reason":"Local"})"},
+             {R"({"meterStop":123,456})", R"({"meterStop":123456})"},
+             {R"({"meterStop":1,234,567})", R"({"meterStop":1234567})"},
+             {R"({"meterStop":-1,234 })", R"({"meterStop":-1234})"},
+             {R"({"a":[{"b":1,000}],"c":2,000})", R"({"a":[{"b":1000}],"c":2000})"},
+             // A group is three digits, the first one to three and no zero before them.
+             {R"({"meterStop":1,23})", ""},
+             {R"({"meterStop":1,2345})", ""},
+             {R"({"meterStop":1234,567})", ""},
+             {R"({"meterStop":0,123})", ""},
+             {R"({"meterStop":1,234,56})", ""},
+             {R"({"meterStop":1.5,234})", ""},
+             {R"({"meterStop":1, 234})", ""},
+             {R"({"meterStop":1,234.5})", ""},
+             {R"({"meterStop":1,234e2})", ""},
+             // What follows must be a member or the end.
+             {R"({"meterStop":1,234,reason})", ""},
+             {R"({"meterStop":1,234]})", ""},
+             {R"({"meterStop":1,234)", ""},
+             // Only the value of a member is one number: a list may have three.
+             {R"({"a":[1,234,"b"],"meterStop":1,5})", ""},
+             {R"({"a":"1,234,","meterStop":5,})", R"({"a":"1,234,","meterStop":5})"},
+             // Amperes have decimals, so that the comma may be the decimal one.
+             {R"({"limit":16,000})", ""},
+             {R"({"minChargingRate" : 6,000})", ""}}) {
+        Session session;
+        const auto calls = calls_in(session, R"([2,"1","StopTransaction",)" + payload + "]");
+        if (meant.empty()) {
+            EXPECT_THAT(calls, IsEmpty()) << payload;
+            continue;
+        }
+        EXPECT_THAT(calls, ElementsAre("1 StopTransaction " + meant));
+        const auto kinds = kinds_of(session.take_oddities());
+        EXPECT_THAT(kinds,
+                    ElementsAre(payload.find(",}") == std::string::npos ? "thousands_separator"
+                                                                        : "stray_comma"))
+            << payload;
+    }
+}
+
+rc::Gen<Json> any_json(int depth) {
+    const auto number = rc::gen::map(rc::gen::arbitrary<std::int32_t>(),
+                                     [](std::int32_t value) { return Json(value); });
+    const auto small = rc::gen::map(rc::gen::inRange(-999, 1000), [](int v) { return Json(v); });
+    const auto text = rc::gen::map(
+        rc::gen::container<std::string>(rc::gen::element('1', ',', '"', '\\', '{', ']', '\n', 'a')),
+        [](const std::string& value) { return Json(value); });
+    const auto other = rc::gen::element(Json(nullptr), Json(true), Json(1.5), Json(1e100));
+    if (depth == 0) return rc::gen::oneOf(number, small, text, other);
+    const auto list = rc::gen::map(
+        rc::gen::container<std::vector<Json>>(rc::gen::lazy([=] { return any_json(depth - 1); })),
+        [](const std::vector<Json>& items) { return Json(items); });
+    const auto object = rc::gen::map(
+        rc::gen::container<std::vector<Json>>(rc::gen::lazy([=] { return any_json(depth - 1); })),
+        [](const std::vector<Json>& items) {
+            Json out = Json::object();
+            for (const auto& item : items) out["m" + std::to_string(out.size())] = item;
+            return out;
+        });
+    return rc::gen::oneOf(number, small, text, other, list, object);
+}
+
+TEST(Repair, NeverChangesWhatIsValid) {
+    EXPECT_TRUE(rc::check([] {
+        Json frame = Json::array();
+        for (int i = *rc::gen::inRange(0, 4); i > 0; --i) frame.push_back(*any_json(3));
+        const auto text = frame.dump(*rc::gen::inRange(-1, 3));
+        const auto mended = mend(text, 1);
+        RC_ASSERT(mended.text == text);
+        RC_ASSERT(mended.kinds.empty());
+        RC_ASSERT(mended.arrays.size() == 1u);
+        RC_ASSERT(mended.part(mended.arrays[0]) == text);
+    }));
 }
 
 TEST(Repair, DropsNothingWithinANumber) {

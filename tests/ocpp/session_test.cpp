@@ -101,6 +101,49 @@ TEST_F(SessionTest, AFullQueueShutsOutNoLowering) {
     EXPECT_THAT(sent(), ElementsAre(testing::HasSubstr("Lower")));
 }
 
+TEST_F(SessionTest, ACallThatWaitsTooLongIsNotSentAnyMore) {
+    std::string reason;
+    call("A");
+    call("B");
+    call("C");
+    session.call(start, "D", "{}", {.queue_timeout = 60s}, [&](const auto& answer) {
+        reason = std::get<CallFailure>(answer).description;
+        outcomes.push_back("D failed");
+        call("E", {}, after(60s));
+    });
+    sent();
+    session.on_timer(after(30s));
+    EXPECT_EQ(session.deadline(), start.mono + 60s);
+    session.on_timer(after(60s));
+    EXPECT_THAT(outcomes, ElementsAre("A failed 0", "D failed", "B failed 0"));
+    EXPECT_EQ(reason, "the charge point is still busy with 2 earlier calls");
+    session.receive(after(61s), R"([3,"3",{}])");
+    EXPECT_THAT(sent(), ElementsAre(R"([2,"2","B",{}])", R"([2,"3","C",{}])", R"([2,"5","E",{}])"));
+}
+
+TEST_F(SessionTest, ACallIsDroppedBeforeAnAnswerWouldSendItLate) {
+    call("A", {.timeout = 90s});
+    call("B", {.queue_timeout = 60s});
+    call("C", {.queue_timeout = 61s});
+    EXPECT_EQ(session.deadline(), start.mono + 60s);
+    sent();
+    session.receive(after(60s), R"([3,"1",{}])");
+    EXPECT_THAT(outcomes, ElementsAre("B failed 5", "A answered"));
+    EXPECT_THAT(sent(), ElementsAre(R"([2,"3","C",{}])")) << "one that is in time is sent";
+    EXPECT_EQ(session.deadline(), start.mono + 90s) << "and may take its time to be answered";
+}
+
+TEST_F(SessionTest, ALoweringIsNeverTooLate) {
+    session.hold_calls(start.mono + 2s);
+    call("A", {.queue_timeout = 1s});
+    call("Lower 1", {.priority = Priority::lowering, .timeout = 90s, .queue_timeout = 1s});
+    call("Lower 2", {.priority = Priority::lowering, .timeout = 90s, .queue_timeout = 1s});
+    EXPECT_THAT(sent(), ElementsAre(testing::HasSubstr("Lower 1")));
+    session.on_timer(after(10s));
+    EXPECT_THAT(outcomes, ElementsAre("A failed 5", "Lower 1 failed 0"));
+    EXPECT_THAT(sent(), ElementsAre(testing::HasSubstr("Lower 2")));
+}
+
 TEST_F(SessionTest, DisconnectingFailsEveryCall) {
     call("A");
     call("B");

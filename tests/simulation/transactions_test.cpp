@@ -64,7 +64,10 @@ struct Ledger {
             known_ids.emplace(start->charge_point, start->transaction_id);
             ids[start->id] = {start->charge_point, start->transaction_id};
         } else if (const auto* stop = std::get_if<db::TransactionStopped>(&record)) {
-            stops[stop->id].push_back(*stop);
+            auto& known = stops[stop->id];
+            // The real end takes the place of one that we had to guess.
+            if (!known.empty() && known.back().estimated && !stop->estimated) known.pop_back();
+            known.push_back(*stop);
             stopped_ids.insert(ids[stop->id]);
         } else if (std::holds_alternative<db::OrphanStop>(record)) {
             ++orphans;
@@ -99,6 +102,8 @@ void compare(const Charge& charge, const db::TransactionStarted& row, const Ledg
     ASSERT_EQ(stops->second[0].meter_stop_wh, charge.meter_stop_wh) << where;
     ASSERT_EQ(stops->second[0].stopped_at, charge.stopped_at) << where;
     ASSERT_FALSE(stops->second[0].estimated) << where;
+    ASSERT_EQ(stops->second[0].energy_wh, charge.meter_stop_wh - charge.meter_start_wh) << where;
+    ASSERT_EQ(stops->second[0].energy_source, "register") << where;
 }
 
 class Simulation : public testing::TestWithParam<std::uint64_t> {};

@@ -19,7 +19,7 @@ struct AttemptsTest : testing::Test, OneCharger {
         site.attempts.note(site, cause, "seen",
                            {.address = std::move(address),
                             .path = "/ocpp/" + identity,
-                            .identity = identity,
+                            .identity = identity.substr(0, identity.find('?')),
                             .headers = std::move(headers)},
                            now);
     }
@@ -61,12 +61,39 @@ TEST_F(AttemptsTest, AScannerPushesNobodyOut) {
         note(AttemptCause::unknown_charge_point, "X" + std::to_string(i), "192.0.2.66");
     }
     EXPECT_EQ(kept(), 1 + ConnectionAttempts::per_address_max);
+    EXPECT_EQ(newest().count, 5001 - static_cast<int>(ConnectionAttempts::per_address_max));
     for (int i = 0; i < 5000; ++i) {
         now.wall += 1ms;
         note(AttemptCause::unknown_charge_point, "Y", "10.0." + std::to_string(i) + ".1");
     }
     EXPECT_EQ(kept(), ConnectionAttempts::kept_max);
     EXPECT_LT(journal.rows.size(), 200U) << "a flood must not fill the journal";
+}
+
+TEST_F(AttemptsTest, ChargersBehindOneAddressAreSeenOneByOne) {
+    for (int i = 0; i < 100; ++i) {
+        note(AttemptCause::unknown_charge_point, "SITE" + std::to_string(i));
+        note(AttemptCause::no_subprotocol, "SITE" + std::to_string(i));
+    }
+    EXPECT_EQ(kept(), 200U);
+    for (const auto& [number, attempt] : site.attempts.all()) EXPECT_EQ(attempt.count, 1);
+}
+
+TEST_F(AttemptsTest, OneIdentityWithManyPathsIsFoldedIntoItself) {
+    const auto walk = [&](const std::string& identity, int paths) {
+        for (int i = 0; i < paths; ++i) {
+            site.attempts.note(
+                site, AttemptCause::wrong_password, "seen",
+                {.address = "192.0.2.1", .path = "/" + std::to_string(i), .identity = identity},
+                now);
+        }
+    };
+    walk("A", 100);
+    EXPECT_EQ(kept(), ConnectionAttempts::per_identity_max);
+    walk("B", 1);
+    EXPECT_EQ(kept(), ConnectionAttempts::per_identity_max + 1);
+    EXPECT_EQ(newest().identity, "B");
+    EXPECT_EQ(newest().count, 1);
 }
 
 TEST_F(AttemptsTest, IsWrittenSeldomAndRestored) {

@@ -14,64 +14,186 @@ using namespace std::chrono_literals;
 
 const Timestamp noon = std::chrono::sys_days{std::chrono::year{2026} / 5 / 1} + 12h;
 
-db::BadgeSaved active() {
+// A question about badge TAG at charge point CP1, accepted unless a test spoils it.
+struct Asked {
+    Asked() {
+        badge.id_tag = "TAG";
+        badge.status = "active";
+        place.id = "CP1";
+        group.name = "FLEET";
+    }
+    Authorization answer() const {
+        return authorize({.badge = is_known ? &badge : nullptr,
+                          .group = &group,
+                          .charge_point = place,
+                          .at = at,
+                          .zone = TimeZone::find("Europe/Paris").value(),
+                          .use = use,
+                          .is_start = is_start,
+                          .is_reserved_for_others = is_reserved,
+                          .is_nobody = is_nobody});
+    }
+    std::string reason() const { return answer().reason; }
+    Status status() const { return answer().id_tag_info.status; }
+
     db::BadgeSaved badge;
-    badge.id_tag = "TAG";
-    badge.status = "active";
-    return badge;
-}
-Status ask(const db::BadgeSaved* badge, int active_transactions = 0) {
-    return authorize({.badge = badge,
-                      .charge_point = "CP1",
-                      .at = noon,
-                      .active_transactions = active_transactions})
-        .id_tag_info.status;
-}
+    db::BadgeGroupSaved group;
+    db::ChargePointSaved place;
+    Timestamp at = noon;  // 14:00 in Paris, a Friday
+    BadgeUse use;
+    bool is_known = true;
+    bool is_start = true;
+    bool is_reserved = false;
+    bool is_nobody = false;
+};
 
 TEST(Authorization, KnowsItsBadges) {
-    EXPECT_EQ(ask(nullptr), Status::Invalid);
-    auto badge = active();
-    EXPECT_EQ(ask(&badge), Status::Accepted);
-    badge.status = "blocked";
-    EXPECT_EQ(ask(&badge), Status::Blocked);
+    Asked asked;
+    EXPECT_EQ(asked.status(), Status::Accepted);
+    EXPECT_EQ(asked.reason(), "accepted");
+    asked.badge.status = "blocked";
+    EXPECT_EQ(asked.status(), Status::Blocked);
+    EXPECT_EQ(asked.reason(), "badge_blocked");
+    asked.is_known = false;
+    EXPECT_EQ(asked.status(), Status::Invalid);
+    EXPECT_EQ(asked.reason(), "unknown_badge");
 }
 
 TEST(Authorization, LooksAtTheClock) {
-    auto badge = active();
-    badge.valid_until = noon;
-    EXPECT_EQ(ask(&badge), Status::Expired);
-    badge.valid_until = noon + 1ms;
-    EXPECT_EQ(ask(&badge), Status::Accepted);
-    badge.valid_from = noon + 1ms;
-    EXPECT_EQ(ask(&badge), Status::Invalid);
-    badge.valid_from = noon;
-    EXPECT_EQ(ask(&badge), Status::Accepted);
+    Asked asked;
+    asked.badge.valid_until = noon;
+    EXPECT_EQ(asked.status(), Status::Expired);
+    EXPECT_EQ(asked.answer().id_tag_info.expiryDate, noon);
+    asked.badge.valid_until = noon + 1ms;
+    EXPECT_EQ(asked.status(), Status::Accepted);
+    asked.badge.valid_from = noon + 1ms;
+    EXPECT_EQ(asked.reason(), "badge_not_valid_yet");
+    asked.badge.valid_from = noon;
+    EXPECT_EQ(asked.status(), Status::Accepted);
 }
 
 TEST(Authorization, LooksAtThePlace) {
-    auto badge = active();
-    badge.charge_points = {"CP2"};
-    EXPECT_EQ(ask(&badge), Status::Invalid);
-    badge.charge_points = {"CP2", "CP1"};
-    EXPECT_EQ(ask(&badge), Status::Accepted);
+    Asked asked;
+    asked.badge.charge_points = {"CP2"};
+    EXPECT_EQ(asked.reason(), "badge_not_for_this_charge_point");
+    EXPECT_EQ(asked.status(), Status::Invalid);
+    asked.badge.charge_points = {"CP2", "CP1"};
+    EXPECT_EQ(asked.status(), Status::Accepted);
+    asked.badge.charge_points.reset();
+    asked.badge.charge_point_groups = {"Garage"};
+    EXPECT_EQ(asked.status(), Status::Invalid);
+    asked.place.groups = {"visitors", "GARAGE"};
+    EXPECT_EQ(asked.status(), Status::Accepted);
+    asked.badge.charge_points = std::vector<std::string>{};
+    EXPECT_EQ(asked.status(), Status::Accepted) << "one of the two will do";
+    asked.badge.charge_point_groups.reset();
+    EXPECT_EQ(asked.status(), Status::Invalid) << "for no charge point at all";
 }
 
-TEST(Authorization, CountsTransactions) {
-    auto badge = active();
-    EXPECT_EQ(ask(&badge, 1), Status::ConcurrentTx);
-    badge.max_active_transactions = 2;
-    EXPECT_EQ(ask(&badge, 1), Status::Accepted);
-    badge.max_active_transactions = 0;
-    EXPECT_EQ(ask(&badge, 0), Status::ConcurrentTx);
+TEST(Authorization, CountsTransactionsThatStart) {
+    Asked asked;
+    asked.use.active = 1;
+    EXPECT_EQ(asked.status(), Status::ConcurrentTx);
+    EXPECT_EQ(asked.reason(), "badge_in_use");
+    asked.badge.max_active_transactions = 2;
+    EXPECT_EQ(asked.status(), Status::Accepted);
+    asked.group.max_active_transactions = 3;
+    asked.use.active_in_group = 2;
+    EXPECT_EQ(asked.status(), Status::Accepted);
+    asked.use.active_in_group = 3;
+    EXPECT_EQ(asked.reason(), "group_in_use");
+    EXPECT_EQ(asked.status(), Status::ConcurrentTx);
+    asked.is_start = false;
+    asked.use.active = 5;
+    EXPECT_EQ(asked.status(), Status::Accepted) << "only StartTransaction says ConcurrentTx";
+    asked.badge.max_active_transactions = 0;
+    EXPECT_EQ(asked.reason(), "badge_may_not_charge");
+    EXPECT_EQ(asked.status(), Status::Blocked);
+}
+
+TEST(Authorization, KeepsToTheHoursOfTheSite) {
+    Asked asked;
+    asked.badge.schedule = "Mo-Fr 14:00-19:00";
+    EXPECT_EQ(asked.status(), Status::Accepted);
+    EXPECT_EQ(asked.answer().id_tag_info.expiryDate, noon + 5h) << "when its hours end";
+    asked.place.opening_hours = "06:00-18:00";
+    EXPECT_EQ(asked.answer().id_tag_info.expiryDate, noon + 4h) << "when the charge point closes";
+    asked.badge.valid_until = noon + 1h;
+    EXPECT_EQ(asked.answer().id_tag_info.expiryDate, noon + 1h);
+    asked.at = noon - 1ms;
+    EXPECT_EQ(asked.reason(), "outside_schedule");
+    EXPECT_EQ(asked.status(), Status::Invalid);
+    EXPECT_EQ(asked.answer().words, "the badge's hours are Mo-Fr 14:00-19:00");
+    asked.place.opening_hours = "Sa 06:00-18:00";
+    EXPECT_EQ(asked.reason(), "charge_point_closed");
+    asked.place.opening_hours = "what nobody can read";
+    EXPECT_EQ(asked.reason(), "charge_point_closed");
+}
+
+TEST(Authorization, HoldsQuotas) {
+    Asked asked;
+    asked.is_start = false;
+    asked.badge.monthly_energy_quota_wh = 10'000;
+    asked.use.energy_wh = 9'999;
+    EXPECT_EQ(asked.status(), Status::Accepted);
+    asked.use.energy_wh = 10'000;
+    EXPECT_EQ(asked.reason(), "quota_reached");
+    EXPECT_EQ(asked.answer().words, "10000 of 10000 Wh are used this month");
+    EXPECT_EQ(asked.status(), Status::Invalid);
+}
+
+TEST(Authorization, KeepsReservedConnectors) {
+    Asked asked;
+    asked.is_reserved = true;
+    EXPECT_EQ(asked.reason(), "connector_reserved");
+    EXPECT_EQ(asked.status(), Status::Invalid);
+}
+
+TEST(Authorization, LetsEverybodyInWhereNobodyNeedsABadge) {
+    Asked asked;
+    asked.place.access = "free";
+    asked.badge.valid_until = noon - 1h;
+    asked.badge.charge_points = {"CP2"};
+    asked.use.active = 9;
+    EXPECT_EQ(asked.reason(), "no_badge_needed");
+    EXPECT_EQ(asked.status(), Status::Accepted);
+    EXPECT_FALSE(asked.answer().id_tag_info.expiryDate);
+    asked.is_known = false;
+    EXPECT_EQ(asked.reason(), "no_badge_needed");
+    asked.place.opening_hours = "00:00-06:00";
+    EXPECT_EQ(asked.reason(), "charge_point_closed");
+    asked.place.opening_hours.reset();
+    asked.is_reserved = true;
+    EXPECT_EQ(asked.reason(), "connector_reserved");
+    asked.is_reserved = false;
+    asked.is_known = true;
+    asked.badge.status = "blocked";
+    EXPECT_EQ(asked.status(), Status::Blocked);
 }
 
 TEST(Authorization, TellsTheChargerGroupAndExpiry) {
-    auto badge = active();
-    badge.group = "FLEET";
-    badge.valid_until = noon + 1h;
-    const auto info = authorize({.badge = &badge, .charge_point = "CP1", .at = noon}).id_tag_info;
+    Asked asked;
+    asked.badge.group = "FLEET";
+    asked.badge.valid_until = noon + 1h;
+    const auto info = asked.answer().id_tag_info;
     EXPECT_EQ(info.parentIdTag, ocpp::v16::IdToken{"FLEET"});
     EXPECT_EQ(info.expiryDate, noon + 1h);
+}
+
+TEST(Authorization, RanksCars) {
+    db::BadgeSaved badge;
+    const auto rank = [&](std::int32_t priority, const char* mode) {
+        badge.priority_class = priority;
+        badge.charge_mode = mode;
+        return charging_class(&badge);
+    };
+    EXPECT_GT(rank(0, "fast"), rank(0, "fair"));
+    EXPECT_GT(rank(0, "fair"), rank(0, "solar"));
+    EXPECT_EQ(rank(0, "solar"), rank(0, "off_peak"));
+    EXPECT_GT(rank(1, "solar"), rank(0, "fast"));
+    EXPECT_EQ(rank(0, "fair"), charging_class(nullptr));
+    EXPECT_EQ(rank(9, "fast"), 29);
+    EXPECT_EQ(rank(0, "solar"), 0);
 }
 
 // --- As chargers read badges --------------------------------------------------------------------
@@ -155,6 +277,75 @@ TEST_F(BadgesAsRead, NobodyIsLetInOnlyWhereThatIsWanted) {
     EXPECT_THAT(starts("", 1), testing::HasSubstr("Accepted"));
     EXPECT_THAT(starts("", 2), testing::HasSubstr("Accepted")) << "nobody is not one badge";
     EXPECT_THAT(authorization_of("x"), testing::HasSubstr("Invalid"));
+}
+
+// --- What is running, what was used -------------------------------------------------------------
+TEST_F(BadgesAsRead, AGroupHasItsOwnMaximum) {
+    for (const auto* id_tag : {"A", "B", "C"}) {
+        add(id_tag);
+        site.badges[id_tag].group = "fleet";
+    }
+    add("D");
+    site.badge_groups["FLEET"].name = "FLEET";
+    site.badge_groups["FLEET"].max_active_transactions = 2;
+    EXPECT_THAT(starts("A", 1), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(starts("B", 2), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(starts("C", 3), testing::HasSubstr("ConcurrentTx"));
+    EXPECT_THAT(authorization_of("C"), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(starts("D", 4), testing::HasSubstr("Accepted"));
+    EXPECT_EQ(authorize_remote_start(site, charger(), "C", 5, now.wall).reason, "group_in_use");
+}
+
+TEST_F(BadgesAsRead, AQuotaCountsWhatIsStillRunning) {
+    site.badges["TAG"].monthly_energy_quota_wh = 5000;
+    EXPECT_THAT(starts("TAG"), testing::HasSubstr("Accepted"));
+    pass(30min);
+    send("MeterValues",
+         R"({"connectorId":1,"transactionId":1001,"meterValue":[{)"
+         R"("timestamp":"2026-05-01T08:30:00Z","sampledValue":[{"value":"4999"}]}]})");
+    EXPECT_THAT(authorization_of("TAG"), testing::HasSubstr("Accepted"));
+    EXPECT_EQ(use_of(site, site.badges["TAG"], now.wall).energy_wh, 4999);
+    pass(30min);
+    send("StopTransaction",
+         R"({"transactionId":1001,"meterStop":5000,"timestamp":"2026-05-01T09:00:00Z"})");
+    EXPECT_EQ(use_of(site, site.badges["TAG"], now.wall).energy_wh, 5000);
+    EXPECT_EQ(authorize(site, charger(), "TAG", now.wall).reason, "quota_reached");
+    EXPECT_THAT(authorization_of("TAG"), testing::HasSubstr("Invalid"));
+    const Timestamp june = std::chrono::sys_days{std::chrono::year{2026} / 6 / 1};
+    EXPECT_EQ(authorize(site, charger(), "TAG", june).reason, "accepted");
+}
+
+TEST_F(BadgesAsRead, FreeAccessNeedsNoBadge) {
+    charger().settings.access = "free";
+    for (const auto* id_tag : {"", "STRANGER", "TAG"}) {
+        EXPECT_THAT(authorization_of(id_tag), testing::HasSubstr("Accepted")) << id_tag;
+    }
+    EXPECT_THAT(starts("STRANGER", 1), testing::HasSubstr("Accepted"));
+    EXPECT_THAT(starts("STRANGER", 2), testing::HasSubstr("Accepted"));
+    site.badges["TAG"].status = "blocked";
+    EXPECT_THAT(authorization_of("TAG"), testing::HasSubstr("Blocked"));
+}
+
+TEST_F(BadgesAsRead, LateStartsAreJudgedAsOfWhenTheyWere) {
+    site.badges["TAG"].schedule = "07:00-08:30";
+    now.mono += 3h;
+    now.wall += 3h;
+    EXPECT_THAT(starts("TAG"), testing::HasSubstr("Accepted")) << "it began at 08:00";
+    EXPECT_THAT(authorization_of("TAG"), testing::HasSubstr("Invalid")) << "now it is 11:00";
+}
+
+TEST_F(BadgesAsRead, OwnersHaveTheirOwnCostCentreOrTheirGroups) {
+    quirks().id_tag_suffix_separator = "_";
+    EXPECT_FALSE(owner_of(site, charger(), "NOBODY").badge);
+    auto& badge = site.badges["TAG"];
+    badge.group = "FLEET";
+    site.badge_groups["fleet"].cost_centre = "4711";
+    auto owner = owner_of(site, charger(), "tag_9");
+    EXPECT_EQ(owner.badge, "TAG");
+    EXPECT_EQ(owner.badge_group, "FLEET");
+    EXPECT_EQ(owner.cost_centre, "4711");
+    badge.cost_centre = "0815";
+    EXPECT_EQ(owner_of(site, charger(), "TAG").cost_centre, "0815");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <limits>
+#include <set>
 
 namespace busbar::site::test {
 namespace {
@@ -13,7 +14,6 @@ namespace v16 = ocpp::v16;
 using namespace std::chrono_literals;
 using Purpose = v16::ChargingProfilePurpose;
 using Unit = v16::ChargingRateUnit;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 const Timestamp now = std::chrono::sys_days{std::chrono::year{2026} / 5 / 1} + 8h;
@@ -141,6 +141,53 @@ TEST(ChargingProfiles, IdsStayWithinWhatTheChargerKnows) {
     }
     EXPECT_NE(own_profile_id(Purpose::TxProfile, 2, quirks),
               own_profile_id(Purpose::TxDefaultProfile, 2, quirks));
+}
+
+RC_GTEST_PROP(ChargingProfilesLaw, OwnNumbersAreDistinctAndNotTheOperators, ()) {
+    Quirks quirks;
+    quirks.charging_profile_id_max =
+        *rc::gen::oneOf(rc::gen::inRange(3, 20), rc::gen::inRange(3, 5000));
+    const bool is_whole = *rc::gen::arbitrary<bool>();
+    std::set<std::int32_t> used{own_profile_id(Purpose::ChargePointMaxProfile, 0, quirks)};
+    std::size_t count = 1;
+    const auto take = [&](Purpose purpose, std::int32_t connector) {
+        used.insert(own_profile_id(purpose, connector, quirks));
+        RC_ASSERT(used.size() == ++count);
+    };
+    if (is_whole) take(Purpose::TxDefaultProfile, 0);
+    for (const std::int32_t connector : {1, 2, 3, 4, 5, 49, 50, 51, 998, 999, 1000}) {
+        if (!has_own_profile_ids(connector, quirks)) continue;
+        take(Purpose::TxProfile, connector);
+        if (!is_whole) take(Purpose::TxDefaultProfile, connector);
+    }
+    for (const auto id : used) {
+        RC_ASSERT(id >= 1 && id <= quirks.charging_profile_id_max);
+        RC_ASSERT(is_own_profile_id(id, quirks));
+    }
+    RC_ASSERT(has_own_profile_ids(1, quirks));
+}
+
+TEST(ChargingProfiles, AConnectorForWhichNoNumberIsLeftHasNone) {
+    Quirks quirks;
+    quirks.charging_profile_id_max = 4;
+    EXPECT_TRUE(has_own_profile_ids(1, quirks));
+    EXPECT_FALSE(has_own_profile_ids(2, quirks));
+    quirks.charging_profile_id_max = 5;
+    EXPECT_TRUE(has_own_profile_ids(2, quirks));
+}
+
+// Where one period is all there is room for, and the profile beneath is sure to be there.
+TEST(ChargingProfiles, ALeaseMayEndByItsDuration) {
+    const Quirks quirks;
+    ProfileAbilities abilities{quirks, 8, "", 1};
+    EXPECT_FALSE(limit_shapes(abilities).front().has_duration);
+    abilities.needs_duration = true;
+    const auto shape = limit_shapes(abilities).front();
+    EXPECT_TRUE(shape.has_duration);
+    const auto schedule =
+        leased_profile(limit(16_A), shape, quirks, now).csChargingProfiles.chargingSchedule;
+    EXPECT_EQ(schedule.duration, 660) << "600 s from now, and it began 60 s ago";
+    EXPECT_EQ(schedule.chargingSchedulePeriod.size(), 1U);
 }
 
 TEST(StackLevels, LimitsStandAtTheTopAndSafeCurrentsAtTheBottom) {

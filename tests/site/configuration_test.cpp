@@ -77,6 +77,18 @@ TEST(Configuration, KeysAreKeptWithinBoundsAndPasswordsNever) {
     EXPECT_EQ(reported_number(reported, "Odd"), std::nullopt);
 }
 
+TEST(Configuration, QuotationMarksThatAreNotTheValuesAreTakenOff) {
+    ReportedKeys reported;
+    const std::vector<ocpp::v16::KeyValue> keys{key_value("Name", " \"Depot\" "),
+                                                key_value("Bare", "5")};
+    take_keys(reported, keys, at, true);
+    EXPECT_EQ(reported.at("Name").value, "Depot");
+    EXPECT_EQ(reported.at("Bare").value, "5");
+    EXPECT_FALSE(take_keys(reported, keys, at + 1s, true)) << "nothing new";
+    take_keys(reported, keys, at);
+    EXPECT_EQ(reported.at("Name").value, " \"Depot\" ") << "they may be its own";
+}
+
 std::vector<std::string> texts(const std::vector<KeyWish>& wishes) {
     std::vector<std::string> out;
     for (const auto& wish : wishes) {

@@ -1,5 +1,7 @@
 #include "site/connections.hpp"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -146,6 +148,91 @@ TEST_F(ConnectionsTest, AnUnknownChargerIsPendingWhileEnrolmentIsOpen) {
     EXPECT_THAT(call("BootNotification", R"({"chargePointVendor":"V","chargePointModel":"M"})"),
                 ElementsAre(HasSubstr(R"("status":"Pending")")));
     EXPECT_EQ(journal.all<db::ChargePointSaved>().at(0).state, "pending");
+}
+
+TEST_F(ConnectionsTest, OneAddressCannotFillTheSiteWhileEnrolmentIsOpen) {
+    site.settings.enrolment_always_open = true;
+    for (int i = 0; i < 100; ++i) {
+        const auto id = "NEW" + std::to_string(i);
+        ASSERT_EQ(knock("/ocpp/" + id, {"ocpp1.6"}).status, 101) << i;
+        connect(id);
+    }
+    auto refusal = knock("/ocpp/MORE", {"ocpp1.6"});
+    EXPECT_EQ(refusal.status, 503);
+    EXPECT_EQ(refusal.cause, AttemptCause::too_many_charge_points);
+    EXPECT_THAT(refusal.reason, HasSubstr("100 new charge points of this address"));
+    EXPECT_EQ(knock("/ocpp/NEW7", {"ocpp1.6"}).status, 101) << "it is there already";
+    site.find("NEW7")->settings.state = "accepted";
+    EXPECT_EQ(knock("/ocpp/MORE", {"ocpp1.6"}).status, 101);
+    address = "192.0.2.9";
+    EXPECT_EQ(knock("/ocpp/ELSEWHERE", {"ocpp1.6"}).status, 101);
+    for (int i = 0; i < 1000; ++i) site.charge_points["X" + std::to_string(i)];
+    refusal = knock("/ocpp/ELSEWHERE", {"ocpp1.6"});
+    EXPECT_EQ(refusal.status, 503);
+    EXPECT_THAT(refusal.reason, HasSubstr("as many as there may be"));
+}
+
+// --- Quirks of connections -----------------------------------------------------------------------
+
+TEST_F(ConnectionsTest, CountsAsAwayOnlyAfterAWhile) {
+    std::vector<std::string> events;
+    site.log = [&](std::string_view event, std::string_view) { events.emplace_back(event); };
+    charger().quirks.offline_after_seconds = 600;
+    disconnected(site, "CP1", link, now, "cut");
+    EXPECT_LE(site.wake_at(), now.mono + 600s);
+    pass(599s);
+    EXPECT_FALSE(charger().is_away);
+    link = connect("CP1");
+    pass(600s);
+    EXPECT_FALSE(charger().is_away);
+    disconnected(site, "CP1", link, now, "cut");
+    pass(600s);
+    EXPECT_TRUE(charger().is_away);
+    pass(1h);
+    EXPECT_EQ(std::count(events.begin(), events.end(), "away"), 1);
+    connect("CP1");
+    EXPECT_FALSE(charger().is_away);
+}
+
+TEST_F(ConnectionsTest, OneThatHasNotComeSinceTheStartIsAwayAfterTheSameWhile) {
+    add_charger("CP2");
+    pass(1s);
+    EXPECT_FALSE(site.find("CP2")->is_away);
+    pass(60s);
+    EXPECT_TRUE(site.find("CP2")->is_away);
+}
+
+TEST_F(ConnectionsTest, RefusesRatherThanClosesWhereThatIsBetter) {
+    journal.is_full = true;
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}).status, 101);
+    charger().quirks.refuse_rather_than_close = true;
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}).status, 503);
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}).cause, AttemptCause::busy);
+    journal.is_full = false;
+    EXPECT_EQ(knock("/ocpp/CP1", {"ocpp1.6"}).status, 101);
+}
+
+TEST_F(ConnectionsTest, AssumesOcpp16OfModelsThatNeverSaySo) {
+    charger().quirks.assume_ocpp16 = true;
+    EXPECT_EQ(knock("/ocpp/CP1", {}).status, 101);
+}
+
+TEST_F(ConnectionsTest, PingsAsOftenAsTheModelNeeds) {
+    EXPECT_THAT(link->pings, ElementsAre(std::nullopt));
+    charger().settings.quirks = R"({"websocketPingIntervalSeconds":0})";
+    resolve_quirks(site, charger());
+    EXPECT_EQ(link->pings.back(), 0s);
+    link = connect("CP1");
+    EXPECT_THAT(link->pings, ElementsAre(std::optional{0s})) << "known from the start";
+    charger().settings.quirks.reset();
+    resolve_quirks(site, charger());
+    EXPECT_EQ(link->pings.back(), std::nullopt);
+}
+
+TEST_F(ConnectionsTest, WaitsForABootAsLongAsTheModelNeeds) {
+    charger().quirks.setup_delay_without_boot_seconds = 40;
+    connect("CP1");
+    EXPECT_EQ(charger().setup_due, now.mono + 40s);
 }
 
 TEST_F(ConnectionsTest, AnAcceptedChargerIsServedWithoutBoot) {

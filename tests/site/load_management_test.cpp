@@ -1,10 +1,7 @@
-#include "site/load_management.hpp"
-
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "site/commands.hpp"
-#include "tests/site/support.hpp"
+#include "tests/site/load_management_support.hpp"
 
 namespace busbar::site::test {
 namespace {
@@ -14,63 +11,6 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-constexpr auto boot_text = R"({"chargePointVendor":"V","chargePointModel":"M"})";
-
-struct LoadManagementTest : testing::Test, OneCharger {
-    std::function<bool(const std::string&)> refuses;
-
-    void boot_and_start() {
-        meter(10);
-        send("BootNotification", boot_text);
-        send("StatusNotification",
-             R"({"connectorId":1,"errorCode":"NoError","status":"Available"})");
-        pass(1s);
-        answer_all();
-        send(
-            "StartTransaction",
-            R"({"connectorId":1,"idTag":"TAG","meterStart":0,"timestamp":"2026-05-01T08:00:00Z"})");
-    }
-    void meter(int amps) {
-        const auto current = Amps::from_double(amps);
-        on_meter_sample(site, {.current = {current, current, current}, .at = now.mono}, now);
-    }
-    // Answers every call of ours, with Accepted unless `refuses` says otherwise of its text;
-    // returns what was sent.
-    std::vector<std::string> answer_all() {
-        std::vector<std::string> all;
-        for (auto texts = link->take(); !texts.empty(); texts = link->take()) {
-            for (const auto& text : texts) {
-                all.push_back(text);
-                if (!text.starts_with("[2,")) continue;
-                const auto id = text.substr(4, text.find('"', 4) - 4);
-                const auto* status = refuses && refuses(text) ? "Rejected" : "Accepted";
-                receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":")" + status + "\"}]",
-                        now);
-            }
-        }
-        return all;
-    }
-    // Lets time pass with a fresh meter and an obedient charger.
-    std::vector<std::string> live(std::chrono::seconds time, int amps) {
-        std::vector<std::string> all;
-        for (auto passed = 0s; passed < time; passed += 1s) {
-            pass(1s);
-            meter(amps);
-            for (auto& text : answer_all()) all.push_back(std::move(text));
-        }
-        return all;
-    }
-    static double last_limit(const std::vector<std::string>& sent) {
-        double limit = -1;
-        for (const auto& text : sent) {
-            const auto at = text.find("\"TxProfile\"");
-            if (at == std::string::npos) continue;
-            limit = std::stod(text.substr(text.find("\"limit\":") + 8));
-        }
-        return limit;
-    }
-};
 
 TEST_F(LoadManagementTest, InstallsTheSafeProfileAfterTheBoot) {
     meter(10);
@@ -201,20 +141,6 @@ TEST_F(LoadManagementTest, AStartThatIsNotStoredKeepsOneLoweringWaiting) {
     journal.commit();
     EXPECT_THAT(link->take(), Contains(HasSubstr("\"TxProfile\"")));
 }
-
-// A charger that refuses what `refuses` says of the text, and what came of it.
-struct Stubborn : LoadManagementTest {
-    static bool has(const std::string& text, const std::string& part) {
-        return text.find(part) != std::string::npos;
-    }
-    std::vector<std::string> begin_charge() {
-        boot_and_start();
-        return live(2s, 20);
-    }
-    void reports(const std::string& key, const std::string& value) {
-        charger().configuration.reported[key] = {key, value, true, {}};
-    }
-};
 
 TEST_F(Stubborn, ARefusedStackLevelIsFollowedByLevel0AtOnceAndLearned) {
     reports("ChargeProfileMaxStackLevel", "8");
@@ -350,6 +276,47 @@ TEST_F(LoadManagementTest, ARepeatedStartWaitsForTheJournalOnce) {
     journal.commit();
     EXPECT_THAT(link->take(), Contains(HasSubstr("\"transactionId\"")));
     EXPECT_TRUE(charger().awaited_tickets.empty());
+}
+
+// A thousand chargers come back within a second.
+TEST_F(LoadManagementTest, ConnectionsAreLookedAtTogether) {
+    meter(10);
+    for (int i = 0; i < 1000; ++i) add_charger("N" + std::to_string(i));
+    const auto before = site.counters.load_management_steps;
+    std::vector<std::shared_ptr<KeepingLink>> links;
+    for (int i = 0; i < 1000; ++i) {
+        links.push_back(connect("N" + std::to_string(i)));
+        if (site.wake_at() && *site.wake_at() <= now.mono) on_timer(site, now);
+        now.mono += 1ms;
+        now.wall += 1ms;
+    }
+    EXPECT_LE(site.counters.load_management_steps - before, 51U);
+    EXPECT_GE(site.counters.load_management_steps - before, 1U) << "they are not put off for ever";
+}
+
+TEST_F(LoadManagementTest, AMeterSampleWaitsForNothing) {
+    boot_and_start();
+    live(120s, 20);
+    pass(1s);
+    meter(20);
+    answer_all();
+    send("StatusNotification", R"({"connectorId":1,"errorCode":"NoError","status":"Charging"})");
+    const auto before = site.counters.load_management_steps;
+    now.mono += 1ms;
+    meter(90);
+    EXPECT_EQ(site.counters.load_management_steps, before + 1);
+    EXPECT_THAT(link->take(), Contains(HasSubstr("TxProfile")));
+}
+
+TEST_F(LoadManagementTest, WhatHappensAfterALongSilenceIsLookedAtAfterTwentyMilliseconds) {
+    boot_and_start();
+    live(5s, 20);
+    pass(500ms);
+    const auto before = site.counters.load_management_steps;
+    send("StatusNotification", R"({"connectorId":1,"errorCode":"NoError","status":"Charging"})");
+    EXPECT_EQ(site.counters.load_management_steps, before);
+    pass(20ms);
+    EXPECT_EQ(site.counters.load_management_steps, before + 1);
 }
 
 }  // namespace

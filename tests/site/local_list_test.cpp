@@ -25,8 +25,18 @@ Badges badges(const std::vector<std::string>& id_tags) {
     for (const auto& id_tag : id_tags) out[id_tag] = badge(id_tag);
     return out;
 }
+db::ChargePointSaved charge_point() {
+    db::ChargePointSaved settings;
+    settings.id = "CP1";
+    return settings;
+}
+WantedList wanted_of(const Badges& all, std::size_t length_max = 100) {
+    const auto place = charge_point();
+    return wanted_list(
+        {.badges = all, .charge_point = place, .now = noon, .length_max = length_max});
+}
 WantedList wanted(const std::vector<std::string>& id_tags, std::size_t length_max = 100) {
-    return wanted_list(badges(id_tags), "CP1", noon, length_max);
+    return wanted_of(badges(id_tags), length_max);
 }
 
 // Brings the holder's list up to date; the messages it took.
@@ -62,13 +72,41 @@ TEST(LocalList, HoldsTheBadgesThatMayChargeHere) {
     all["fleet"].valid_until = noon + 1h;
     all["none"].max_active_transactions = 0;
     all["longer than 20 characters"] = badge("longer than 20 characters");
-    const auto list = wanted_list(all, "CP1", noon, 100);
+    const auto list = wanted_of(all);
     EXPECT_THAT(tags(list.entries), ElementsAre("fleet", "free"));
     EXPECT_EQ(list.entries[0].idTagInfo->parentIdTag, v16::IdToken{"FLEET"});
     EXPECT_EQ(list.entries[0].idTagInfo->expiryDate, noon + 1h);
     EXPECT_FALSE(list.entries[1].idTagInfo->expiryDate);
     EXPECT_EQ(list.left_out, 0u);
     EXPECT_EQ(list.changes_at, noon + 1h);
+}
+
+TEST(LocalList, FollowsSchedulesAndQuotasButNotOpeningHours) {
+    auto all = badges({"day", "night", "used", "unused"});
+    all["day"].schedule = "07:00-19:00";
+    all["night"].schedule = "20:00-06:00";
+    all["used"].monthly_energy_quota_wh = 1000;
+    all["unused"].monthly_energy_quota_wh = 1001;
+    auto place = charge_point();
+    place.opening_hours = "07:00-08:00";
+    const auto list = wanted_list({.badges = all,
+                                   .charge_point = place,
+                                   .now = noon,
+                                   .length_max = 100,
+                                   .energy_used_wh = [](const auto&) { return 1000; }});
+    EXPECT_THAT(tags(list.entries), ElementsAre("day", "unused"));
+    EXPECT_EQ(list.entries[0].idTagInfo->expiryDate, noon + 7h);
+    EXPECT_EQ(list.changes_at, noon + 7h);
+    all.erase("day");
+    EXPECT_EQ(wanted_of(all).changes_at, noon + 8h) << "when night begins";
+    all.erase("night");
+    const auto quotas = wanted_list({.badges = all,
+                                     .charge_point = place,
+                                     .now = noon,
+                                     .length_max = 100,
+                                     .energy_used_wh = [](const auto&) { return 5000; }});
+    EXPECT_THAT(quotas.entries, IsEmpty());
+    EXPECT_EQ(quotas.changes_at, Timestamp{std::chrono::sys_days{std::chrono::year{2026} / 6 / 1}});
 }
 
 TEST(LocalList, SaysHowManyFindNoRoom) {
@@ -217,7 +255,7 @@ TEST(LocalList, EndsUpLikeTheBadgesWhateverHappens) {
                 one = badge((n % 2 ? "t" : "T") + std::to_string(n));
                 if (*rc::gen::inRange(0, 4) == 0) one.group = "G";
             }
-            const auto to = wanted_list(all, "CP1", noon, limits.length_max);
+            const auto to = wanted_of(all, limits.length_max);
             const auto before = list.reported.value_or(0);
             std::int32_t last = std::max(before, 0);
             for (const auto& request : bring(list, holder, to, limits)) {

@@ -10,6 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 // --- B4 41: defaults, and contexts kept apart
 
@@ -273,6 +274,26 @@ TEST(MeterValues, B44_MisspeltNamesAreUnderstood) {
     odd.measurand = SoC;
     odd.unit = other<Unit>("%");
     EXPECT_EQ(normalised(odd).unit, "Percent");
+}
+
+TEST(MeterValues, B44_ThreeThatAreAllCalledL1AreStoredAsWhatTheyAre) {
+    const auto report = Conversation{}.say(
+        {sample(Current_Import, "10", Phase::L1), sample(Current_Import, "11", Phase::L1),
+         sample(Current_Import, "12", Phase::L1), sample(Voltage, "230", Phase::L1_N)});
+    std::string stored;
+    for (const auto& row : report.rows) stored += row.phase + "=" + row.value + " ";
+    EXPECT_EQ(stored, "L1=10 L2=11 L3=12 L1-N=230 ");
+    EXPECT_THAT(oddities(report), ElementsAre(MeterOddity::duplicate_phase));
+}
+
+TEST(MeterValues, B44_WhatIsNotStoredBecauseItsNameIsTakenIsSaid) {
+    const auto report = Conversation{}.say(
+        {sample(Current_Import, "10", Phase::L1), sample(Current_Import, "11", Phase::L1)});
+    EXPECT_THAT(oddities(report),
+                UnorderedElementsAre(MeterOddity::duplicate_phase, MeterOddity::duplicate_row));
+    const auto same = Conversation{}.say(
+        {sample(Current_Import, "10", Phase::L1), sample(Current_Import, "10", Phase::L1)});
+    EXPECT_THAT(oddities(same), IsEmpty());
 }
 
 // --- B4 46: locations

@@ -1,6 +1,7 @@
 #include "site/operator_profiles.hpp"
 
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 #include "site/load_management.hpp"
 #include "tests/site/support.hpp"
@@ -44,6 +45,11 @@ struct OperatorProfiles : testing::Test, OneCharger {
         if (!failure) return "";
         if (failure->kind == CommandFailure::Kind::not_allowed_now) return "409";
         return failure->violations.at(0).pointer;
+    }
+    // It is sent and accepted.
+    void set(const Request& request) {
+        operator_profile_sent(site, charger(), request);
+        operator_profile_taken(site, charger(), request);
     }
     void start() {
         send(
@@ -178,19 +184,123 @@ TEST_F(OperatorProfiles, OfARemoteStartAreForATransactionWithoutANumber) {
 }
 
 TEST_F(OperatorProfiles, AreBookedUntilTheyAreCleared) {
-    const auto& held = charger().connectors[1].limits.by_operators;
-    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 20), true);
-    EXPECT_EQ(held.at(77), 20_A);
-    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 10), false);
-    EXPECT_EQ(held.at(77), 20_A) << "it may not have come";
-    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 10), true);
-    EXPECT_EQ(held.at(77), 10_A) << "the same number replaces it";
-    operator_profiles_cleared(site, charger(), {.stackLevel = 3});
+    const auto held = [&] { return held_by_operators(charger(), 1); };
+    set(absolute(Purpose::TxDefaultProfile, 20));
+    EXPECT_EQ(held(), 20_A);
+    operator_profile_sent(site, charger(), absolute(Purpose::TxDefaultProfile, 10));
+    EXPECT_EQ(held(), 20_A) << "it may not have come";
+    set(absolute(Purpose::TxDefaultProfile, 10));
+    EXPECT_EQ(held(), 10_A) << "the same number replaces it";
     operator_profiles_cleared(site, charger(), {.id = 78});
-    operator_profiles_cleared(site, charger(), {.connectorId = 1});
-    EXPECT_EQ(held.size(), 1U);
+    operator_profiles_cleared(site, charger(), {.connectorId = 2});
+    operator_profiles_cleared(site, charger(), {.connectorId = 0});
+    operator_profiles_cleared(site, charger(), {.stackLevel = 4});
+    operator_profiles_cleared(site, charger(),
+                              {.chargingProfilePurpose = Purpose::ChargePointMaxProfile});
+    EXPECT_EQ(held(), 10_A);
     operator_profiles_cleared(site, charger(), {});
-    EXPECT_TRUE(held.empty());
+    EXPECT_EQ(held(), 0_A);
+}
+
+TEST_F(OperatorProfiles, AreGoneByAnyCriteriaThatAreSureToMeetThem) {
+    const std::vector<v16::ClearChargingProfile::Request> fitting{
+        {},
+        {.id = 77},
+        {.connectorId = 1},
+        {.chargingProfilePurpose = Purpose::TxDefaultProfile},
+        {.stackLevel = 3},
+        {.connectorId = 1, .chargingProfilePurpose = Purpose::TxDefaultProfile, .stackLevel = 3}};
+    for (const auto& request : fitting) {
+        SCOPED_TRACE(to_json(request));
+        set(absolute(Purpose::TxDefaultProfile, 20));
+        operator_profiles_cleared(site, charger(), request);
+        EXPECT_TRUE(charger().operator_profiles.empty());
+    }
+    charger().quirks.clear_profiles = ClearProfiles::overwrite;
+    set(absolute(Purpose::TxDefaultProfile, 20));
+    operator_profiles_cleared(site, charger(), {});
+    EXPECT_EQ(held_by_operators(charger(), 1), 20_A) << "this model clears nothing";
+}
+
+TEST_F(OperatorProfiles, AreBookedFromBeforeTheyAreSentUntilTheyAreRefused) {
+    const auto ask = [&](const std::string& answer) {
+        command(site, "CP1", "SetChargingProfile", to_json(absolute(Purpose::TxDefaultProfile, 20)),
+                now, [](const CommandResult&) {});
+        const auto texts = link->take();
+        ASSERT_FALSE(texts.empty());
+        EXPECT_EQ(held_by_operators(charger(), 1), 20_A) << "it is on its way";
+        const auto& text = texts.back();
+        const auto id = text.substr(4, text.find('"', 4) - 4);
+        if (!answer.empty())
+            receive(site, "CP1", link,
+                    "[" + answer.substr(0, 1) + ",\"" + id + "\"" + answer.substr(1), now);
+    };
+    ask(R"(3,{"status":"Rejected"}])");
+    EXPECT_EQ(held_by_operators(charger(), 1), 0_A);
+    ask(R"(4,"InternalError","",{}])");
+    EXPECT_EQ(held_by_operators(charger(), 1), 0_A);
+    ask(R"(3,{"status":"Accepted"}])");
+    EXPECT_EQ(held_by_operators(charger(), 1), 20_A);
+    EXPECT_TRUE(charger().operator_profiles.at(0).is_certain);
+    ask(R"(3,{"status":"Rejected"}])");
+    EXPECT_EQ(held_by_operators(charger(), 1), 20_A) << "what it held before it holds still";
+    operator_profiles_cleared(site, charger(), {});
+    ask("");
+    pass(31s);
+    EXPECT_EQ(held_by_operators(charger(), 1), 20_A) << "no answer: it may have come";
+}
+
+TEST_F(OperatorProfiles, OfTheWholeCountForConnectorsThatAppearLater) {
+    auto whole = absolute(Purpose::TxDefaultProfile, 20);
+    whole.connectorId = 0;
+    set(whole);
+    EXPECT_EQ(held_by_operators(charger(), 1), 20_A);
+    EXPECT_EQ(held_by_operators(charger(), 2), 20_A);
+    auto other = absolute(Purpose::TxDefaultProfile, 25);
+    set(other);
+    EXPECT_EQ(held_by_operators(charger(), 2), 20_A) << "that one is connector 1's";
+    operator_profiles_cleared(site, charger(), {.connectorId = 0});
+    EXPECT_EQ(held_by_operators(charger(), 2), 0_A);
+    EXPECT_EQ(held_by_operators(charger(), 1), 25_A);
+}
+
+TEST_F(OperatorProfiles, ThatManyAreCountedAsOne) {
+    for (int id = 5000; id < 5200; ++id) {
+        auto request = absolute(Purpose::TxDefaultProfile, id == 5150 ? 30 : 6);
+        request.csChargingProfiles.chargingProfileId = id;
+        set(request);
+    }
+    EXPECT_LE(charger().operator_profiles.size(), 100U);
+    EXPECT_EQ(held_by_operators(charger(), 1), 30_A);
+    operator_profiles_cleared(site, charger(), {.id = 5150});
+    EXPECT_EQ(held_by_operators(charger(), 1), 30_A);
+    operator_profiles_cleared(site, charger(), {});
+    EXPECT_EQ(held_by_operators(charger(), 1), 0_A);
+}
+
+// A ChargePointMaxProfile above load management's own would count in its stead.
+TEST_F(OperatorProfiles, OfTheWholeTakeALastResortAway) {
+    const auto last_purpose = [&] {
+        return limit_shapes(profile_abilities(charger())).back().purpose;
+    };
+    EXPECT_EQ(last_purpose(), Purpose::ChargePointMaxProfile);
+    EXPECT_EQ(refusal(absolute(Purpose::ChargePointMaxProfile, 20)), "");
+    operator_profile_sent(site, charger(), absolute(Purpose::ChargePointMaxProfile, 20));
+    EXPECT_EQ(last_purpose(), Purpose::TxDefaultProfile);
+    EXPECT_EQ(held_by_operators(charger(), 1), 0_A) << "it can only lower";
+    operator_profiles_cleared(site, charger(), {.id = 77});
+    EXPECT_EQ(last_purpose(), Purpose::ChargePointMaxProfile);
+    charger().quirks.profile_purposes = {Purpose::ChargePointMaxProfile};
+    EXPECT_EQ(refusal(absolute(Purpose::ChargePointMaxProfile, 20)),
+              "/csChargingProfiles/chargingProfilePurpose")
+        << "all that is left for load management";
+}
+
+TEST_F(OperatorProfiles, OfTheWholeMustNotOvertakeALimitOnItsWay) {
+    start();
+    charger().connectors[1].limits.sent = ProfileShape{.purpose = Purpose::ChargePointMaxProfile};
+    EXPECT_EQ(refusal(absolute(Purpose::ChargePointMaxProfile, 6)),
+              "/csChargingProfiles/chargingProfilePurpose");
 }
 
 TEST_F(OperatorProfiles, CountAsMuchAsTheyAllow) {
@@ -198,7 +308,7 @@ TEST_F(OperatorProfiles, CountAsMuchAsTheyAllow) {
     narrow.reserve_blind = {50_A, 50_A, 50_A};
     site.engine.set_settings(narrow, now);
     start();
-    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 20), true);
+    operator_profile_sent(site, charger(), absolute(Purpose::TxDefaultProfile, 20));
     site.engine.transaction_ended("CP1/1", now);
     on_meter_sample(site, {.current = {10_A, 10_A, 10_A}, .at = now.mono + 1s}, now);
     EXPECT_GE(site.engine.status(now).at(0).worst_case, 20_A);
@@ -219,16 +329,58 @@ TEST_F(OperatorProfiles, ClearOursOnlyByCriteriaThatFit) {
 
 // A restart must not forget what a charger may still hold.
 TEST_F(OperatorProfiles, AreBookedOverARestart) {
-    operator_profile_set(site, charger(), absolute(Purpose::TxDefaultProfile, 20), true);
+    set(absolute(Purpose::TxDefaultProfile, 20));
+    operator_profile_sent(site, charger(), absolute(Purpose::ChargePointMaxProfile, 20));
     const auto rows = journal.all<db::StateSaved>();
     ASSERT_FALSE(rows.empty());
     HeldJournal fresh_journal;
     Site fresh{fresh_journal, settings()};
     fresh.charge_points["CP1"].settings = charger().settings;
     restore_operator_profiles(fresh, rows.back());
-    EXPECT_EQ(fresh.find("CP1")->connectors.at(1).limits.by_operators,
-              charger().connectors.at(1).limits.by_operators);
-    EXPECT_FALSE(charger().connectors.at(1).limits.by_operators.empty());
+    EXPECT_EQ(fresh.find("CP1")->operator_profiles, charger().operator_profiles);
+    EXPECT_EQ(charger().operator_profiles.size(), 2U);
+}
+
+TEST_F(OperatorProfiles, OfReleasesBeforeAreTakenOver) {
+    restore_operator_profiles(
+        site, {"operator_profiles",
+               "CP1",
+               {R"([{"connectorId":2,"chargingProfileId":77,"milliamps":20000}])"}});
+    EXPECT_EQ(held_by_operators(charger(), 2), 20_A);
+    operator_profiles_cleared(site, charger(), {.stackLevel = 3});
+    EXPECT_EQ(held_by_operators(charger(), 2), 20_A) << "its level is not known";
+    operator_profiles_cleared(site, charger(), {.id = 77});
+    EXPECT_EQ(held_by_operators(charger(), 2), 0_A);
+}
+
+// What the schedule allows some seconds after it began (7.13).
+Amps allowed_at(const v16::ChargingSchedule& schedule, std::int32_t seconds) {
+    Tenths limit;
+    for (const auto& period : schedule.chargingSchedulePeriod) {
+        if (period.startPeriod <= seconds) limit = period.limit;
+    }
+    const double amps = limit.value / 10.0;
+    const bool is_watts = schedule.chargingRateUnit == v16::ChargingRateUnit::W;
+    return Amps::from_double(is_watts ? amps / static_cast<double>(lowest_volts) : amps);
+}
+
+RC_GTEST_PROP(OperatorProfilesLaw, NoInstantOfAScheduleAllowsMoreThanIsBooked, ()) {
+    v16::ChargingSchedule schedule;
+    schedule.chargingRateUnit =
+        *rc::gen::element(v16::ChargingRateUnit::A, v16::ChargingRateUnit::W);
+    const auto count = *rc::gen::inRange(1, 12);
+    std::int32_t at = 0;
+    for (int i = 0; i < count; ++i) {
+        schedule.chargingSchedulePeriod.push_back(
+            {.startPeriod = at, .limit = {*rc::gen::inRange(0, 10'000'000)}, .numberPhases = {}});
+        at += *rc::gen::inRange(1, 40'000);
+    }
+    const Amps highest = highest_limit(schedule);
+    const auto instant = *rc::gen::inRange(0, at + 1000);
+    RC_ASSERT(allowed_at(schedule, instant) <= highest);
+    for (const auto& period : schedule.chargingSchedulePeriod) {
+        RC_ASSERT(allowed_at(schedule, period.startPeriod) <= highest);
+    }
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ const std::vector<SeededCase> seeded_cases{
     {"ABB", "Terra AC W22-T-R-0", "1.8.21",
      "heartbeatIntervalMaxSeconds=300 readBackConfiguration=false "
      R"(measurands=["Current.Import","Current.Offered","Energy.Active.Import.Register",)"
-     R"("Power.Active.Import","Voltage"] measurandProbing=false stackLevel=0 stackLevelMax=0 )"},
+     R"("Power.Active.Import","Voltage"] stackLevel=0 stackLevelMax=0 )"},
     {"ABB", "TAC-W11-T-0", "V1.8.32",
      "heartbeatIntervalMaxSeconds=300 stackLevel=0 stackLevelMax=0 "},
     {"ABB", "Terra 54 CJG", "1.8.3", ""},
@@ -238,7 +238,7 @@ TEST(Quirks, WhatIsWrongWithARowIsNamed) {
                     "/settings/currentStepAmps: must be 0.1 to 16",
                     "/settings/profilePurposes/1: 'Tx' is not one of: ChargePointMaxProfile, "
                     "TxDefaultProfile, TxProfile",
-                    "/settings/hiddenConnectors/1: must be 0 to 1000",
+                    "/settings/hiddenConnectors/1: must be 1 to 1000",
                     "/settings/callTimeoutSeconds: must be 5 to 300"));
     EXPECT_THAT(complaints("r", R"({"match":{"vendor":[],"firmware":["5.*","<= 1.8",">=x"]},)"
                                 R"("settings":{}})"),
@@ -330,6 +330,10 @@ TEST(Quirks, TheTableComesBackFromItsRows) {
     EXPECT_EQ(differences(restored.explain(charger, "")), "stackLevel=4 rateUnit=\"W\" ");
     EXPECT_TRUE(restored.learned().contains("v%2f1/x%25/2/rateunit"));
     EXPECT_TRUE(restored.restore({"quirk", "bad", {"{\"settings\":{\"x\":1}}"}}));
+    EXPECT_FALSE(restored.restore(
+        {"quirk", "old", {R"({"settings":{"measurandProbing":true,"rateUnit":"W"}})"}}));
+    EXPECT_EQ(quirk_values_json(restored.own().at("old").settings), R"({"rateUnit":"W"})");
+    restored.remove("old");
     EXPECT_TRUE(restored.restore({"learned_quirk", "bad", {"{}"}}));
     EXPECT_TRUE(restored.restore({"badge", "bad", {"{}"}}));
     EXPECT_EQ(restored.own().size(), 1U);

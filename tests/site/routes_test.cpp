@@ -236,6 +236,7 @@ TEST_F(RoutesTest, AnAnswerWithAWrongIdIsTakenWhereAQuirkSaysSo) {
     say(R"([3,"wrong",{"status":"Accepted"}])");
     EXPECT_FALSE(*asked);
     charger().quirks.accept_answer_with_wrong_id = true;
+    apply_quirks_to_link(charger());
     say(R"([3,"wrong",{"status":"Accepted"}])");
     ASSERT_TRUE(*asked);
     EXPECT_TRUE(std::holds_alternative<CommandAnswer>(**asked));

@@ -58,10 +58,14 @@ public:
         for (auto& text : session.take_output()) sent.push_back(std::move(text));
     }
     void close(std::uint16_t code, std::string_view) override { closed_with = code; }
+    void ping_every(std::optional<std::chrono::seconds> interval) override {
+        pings.push_back(interval);
+    }
     std::vector<std::string> take() { return std::exchange(sent, {}); }
 
     std::vector<std::string> sent;
     int closed_with = 0;
+    std::vector<std::optional<std::chrono::seconds>> pings;
 };
 
 inline Settings settings() {

@@ -217,13 +217,13 @@ TEST_F(TransactionsTest, OldOnesAreForgottenUnlessTheyAreRecent) {
         }
     };
     add(60, now.wall - 49h);
-    drop_old_transactions(charger(), now.wall);
+    drop_old(charger().stopped, now.wall);
     EXPECT_EQ(charger().stopped.size(), db::recent_transactions_min);
     add(60, now.wall - 47h);
-    drop_old_transactions(charger(), now.wall);
+    drop_old(charger().stopped, now.wall);
     EXPECT_EQ(charger().stopped.size(), 60u);
     add(2000, now.wall);
-    drop_old_transactions(charger(), now.wall);
+    drop_old(charger().stopped, now.wall);
     EXPECT_EQ(charger().stopped.size(), db::recent_transactions_max);
 }
 

@@ -1,0 +1,122 @@
+// StatusNotification: live state, and the habits of chargers about it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/site/support.hpp"
+
+namespace busbar::site::test {
+namespace {
+
+struct StatusTest : testing::Test, OneCharger {
+    void say(std::int32_t connector, const std::string& status, std::string error = "NoError") {
+        send("StatusNotification", R"({"connectorId":)" + std::to_string(connector) +
+                                       R"(,"errorCode":")" + error + R"(","status":")" + status +
+                                       R"(","timestamp":")" + to_string(now.wall) + "\"}");
+    }
+    void start(std::int32_t connector) {
+        send("StartTransaction", R"({"connectorId":)" + std::to_string(connector) +
+                                     R"(,"idTag":"TAG","meterStart":0,"timestamp":")" +
+                                     to_string(now.wall) + "\"}");
+    }
+    std::string status(std::int32_t connector) {
+        return charger().connectors.at(connector).status->status;
+    }
+};
+
+TEST_F(StatusTest, APlugOfTwoConnectorsShowsOnce) {
+    charger().quirks.phantom_connectors = true;
+    say(3, "Available");
+    say(4, "Available");
+    pass(1min);
+    say(3, "Preparing");
+    pass(1s);
+    say(4, "Preparing");
+    EXPECT_EQ(status(3), "Preparing");
+    EXPECT_EQ(status(4), "Available");
+    // It was the other one.
+    start(4);
+    say(4, "Charging");
+    EXPECT_EQ(status(3), "Available");
+    EXPECT_EQ(status(4), "Charging");
+    // Later another car comes.
+    pass(10min);
+    say(3, "Preparing");
+    EXPECT_EQ(status(3), "Preparing");
+    EXPECT_EQ(status(4), "Charging");
+}
+
+TEST_F(StatusTest, TwoPlugsAreTwo) {
+    charger().quirks.phantom_connectors = true;
+    say(3, "Available");
+    say(4, "Available");
+    say(3, "Preparing");
+    pass(10s);
+    say(4, "Preparing");
+    EXPECT_EQ(status(4), "Preparing");
+    charger().quirks.phantom_connectors = false;
+    say(1, "Preparing");
+    say(2, "Preparing");
+    EXPECT_EQ(status(2), "Preparing");
+}
+
+TEST_F(StatusTest, HiddenConnectorsAreNone) {
+    say(1, "Available");
+    say(2, "Available");
+    charger().settings.quirks = R"({"hiddenConnectors":[2]})";
+    resolve_quirks(site, charger());
+    say(2, "Preparing");
+    EXPECT_FALSE(charger().connectors.contains(2));
+    EXPECT_EQ(connector_of(charger(), 2), nullptr);
+    EXPECT_NE(connector_of(charger(), 1), nullptr);
+    send("MeterValues", R"({"connectorId":2,"meterValue":[{"timestamp":")" + to_string(now.wall) +
+                            R"(","sampledValue":[{"value":"1"}]}]})");
+    EXPECT_FALSE(charger().connectors.contains(2));
+    EXPECT_EQ(journal.all<db::MeterSample>().size(), 1U) << "kept all the same";
+}
+
+// Whatever the settings say: where a transaction runs, current flows.
+TEST_F(StatusTest, AConnectorWithATransactionIsNotHidden) {
+    charger().quirks.hidden_connectors = {2};
+    start(2);
+    EXPECT_NE(connector_of(charger(), 2), nullptr);
+    say(2, "Charging");
+    EXPECT_EQ(status(2), "Charging");
+}
+
+TEST_F(StatusTest, AFaultOfTheWholeChargerIsInformationUnlessAQuirkSaysSo) {
+    say(1, "Available");
+    say(0, "Faulted", "OtherError");
+    EXPECT_EQ(status(1), "Available");
+    charger().quirks.connector_0_faults_informational = false;
+    say(0, "Faulted", "OtherError");
+    EXPECT_EQ(status(1), "Faulted");
+    EXPECT_EQ(charger().connectors.at(1).status->error_code, "OtherError");
+    say(1, "Available");
+    EXPECT_EQ(status(1), "Available");
+}
+
+TEST_F(StatusTest, AClusterHasMoreBoxesThanAChargerHasConnectors) {
+    for (int i = 1; i <= 20; ++i) say(i, "Available");
+    EXPECT_EQ(charger().connectors.size(), 16U);
+    charger().quirks.cluster = true;
+    for (int i = 1; i <= 110; ++i) say(i, "Available");
+    EXPECT_EQ(charger().connectors.size(), 100U);
+}
+
+TEST_F(StatusTest, WhatAClusterMeasuresAsAWholeIsNotItsFirstBoxes) {
+    const auto values = [&] {
+        const std::string sample = R"({"value":"16","measurand":"Current.Import","phase":"L1"})";
+        send("MeterValues", R"({"connectorId":0,"meterValue":[{"timestamp":")" +
+                                to_string(now.wall) + R"(","sampledValue":[)" + sample + "]}]}");
+    };
+    say(1, "Charging");
+    charger().quirks.cluster = true;
+    values();
+    EXPECT_FALSE(charger().connectors.at(1).measured);
+    charger().quirks.cluster = false;
+    values();
+    EXPECT_TRUE(charger().connectors.at(1).measured);
+}
+
+}  // namespace
+}  // namespace busbar::site::test

@@ -1,0 +1,224 @@
+// Transactions whose messages come late, in another order, or not at all, through the handlers.
+#include "site/transaction_rules.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "site/transactions.hpp"
+#include "tests/site/support.hpp"
+
+namespace busbar::site::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct TransactionRulesTest : testing::Test, OneCharger {
+    TransactionRulesTest() {
+        charger().settings.max_milliamps = 32'000;
+        status("Available");
+        pass(1s);
+    }
+    static std::string start_at(const std::string& time, int meter = 1000, int connector = 1) {
+        return R"({"connectorId":)" + std::to_string(connector) +
+               R"(,"idTag":"TAG","meterStart":)" + std::to_string(meter) +
+               R"(,"timestamp":"2026-05-01T)" + time + R"(Z"})";
+    }
+    static std::string stop_at(const std::string& time, int id, int meter,
+                               const std::string& more = "") {
+        return R"({"transactionId":)" + std::to_string(id) + R"(,"idTag":"TAG","meterStop":)" +
+               std::to_string(meter) + R"(,"timestamp":"2026-05-01T)" + time + R"(Z")" + more + "}";
+    }
+    static std::string begin_data(const std::string& time, const std::string& value) {
+        return R"(,"transactionData":[{"timestamp":"2026-05-01T)" + time +
+               R"(Z","sampledValue":[{"value":")" + value +
+               R"(","context":"Transaction.Begin"}]}])";
+    }
+    void status(const std::string& status) {
+        send("StatusNotification",
+             R"({"connectorId":1,"errorCode":"NoError","status":")" + status + R"("})");
+    }
+    void value(const std::string& time, const std::string& samples) {
+        send("MeterValues", R"({"connectorId":1,"transactionId":1001,"meterValue":[{"timestamp":)"
+                            R"("2026-05-01T)" +
+                                time + R"(Z","sampledValue":[)" + samples + "]}]}");
+    }
+    db::TransactionStopped last_stop() const {
+        const auto stops = journal.all<db::TransactionStopped>();
+        return stops.empty() ? db::TransactionStopped{} : stops.back();
+    }
+};
+
+TEST_F(TransactionRulesTest, AStopThatTellsHowItBeganIsASessionOfItsOwn) {
+    EXPECT_THAT(
+        send("StopTransaction", stop_at("07:30:00", -1, 6000, begin_data("06:00:00", "1000"))),
+        testing::Contains(R"([3,"x",{"idTagInfo":{"status":"Accepted"}}])"));
+    ASSERT_EQ(journal.all<db::TransactionStarted>().size(), 1u);
+    const auto row = journal.all<db::TransactionStarted>()[0];
+    EXPECT_TRUE(row.reconstructed.value_or(false));
+    EXPECT_EQ(row.charge_point, "CP1");
+    EXPECT_EQ(row.connector_id, 1);
+    EXPECT_EQ(row.id_tag, "TAG");
+    EXPECT_EQ(row.badge, "TAG");
+    EXPECT_EQ(row.authorization, "Accepted");
+    EXPECT_EQ(row.meter_start_wh, 1000);
+    EXPECT_EQ(last_stop().energy_wh, 5000);
+    EXPECT_TRUE(journal.all<db::OrphanStop>().empty());
+    EXPECT_TRUE(charger().open.empty());
+    // Once more, and then its start after all.
+    send("StopTransaction", stop_at("07:30:00", -1, 6000, begin_data("06:00:00", "1000")));
+    EXPECT_THAT(send("StartTransaction", start_at("06:00:00")),
+                ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_EQ(journal.all<db::TransactionStarted>().size(), 1u);
+    EXPECT_EQ(journal.all<db::TransactionStopped>().size(), 1u);
+}
+
+TEST_F(TransactionRulesTest, AStopBeforeItsStartEndsIt) {
+    send("StopTransaction", stop_at("07:30:00", -1, 6000));
+    EXPECT_EQ(journal.all<db::OrphanStop>().size(), 1u);
+    EXPECT_THAT(send("StartTransaction", start_at("06:00:00")),
+                ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_TRUE(charger().open.empty());
+    EXPECT_EQ(last_stop().meter_stop_wh, 6000);
+    EXPECT_FALSE(last_stop().estimated);
+    // The next session has nothing to do with it.
+    send("StartTransaction", start_at("08:00:00", 6000));
+    EXPECT_EQ(charger().open.size(), 1u);
+}
+
+TEST_F(TransactionRulesTest, AnOlderStartTakesNobodysPlace) {
+    send("StartTransaction", start_at("08:00:00", 5000));
+    send("StartTransaction", start_at("06:00:00", 1000));
+    ASSERT_EQ(charger().open.size(), 1u);
+    EXPECT_EQ(charger().open[0].start.transaction_id, 1001);
+    EXPECT_TRUE(last_stop().estimated);
+    send("StopTransaction", stop_at("07:30:00", 1002, 4000));
+    EXPECT_EQ(last_stop().energy_wh, 3000);
+    EXPECT_FALSE(last_stop().estimated);
+    EXPECT_EQ(charger().open.size(), 1u);
+}
+
+TEST_F(TransactionRulesTest, AFreeConnectorEndsItAfterAWhile) {
+    send("StartTransaction", start_at("08:00:00"));
+    pass(400s);
+    EXPECT_EQ(charger().open.size(), 1u) << "it was free before the start, that says nothing";
+    value("08:06:00", R"({"value":"1700"})");
+    status("Finishing");
+    status("Available");
+    pass(290s);
+    EXPECT_EQ(charger().open.size(), 1u);
+    status("Available");
+    pass(11s);
+    EXPECT_TRUE(charger().open.empty());
+    EXPECT_TRUE(last_stop().estimated);
+    EXPECT_EQ(last_stop().reason, closed_by_available);
+    EXPECT_EQ(last_stop().energy_wh, 700);
+    EXPECT_EQ(charger().deviations.at("no_stop").count, 1u);
+    // The real one, late.
+    send("StopTransaction", stop_at("08:07:00", 1001, 1750));
+    EXPECT_EQ(last_stop().energy_wh, 750);
+    EXPECT_FALSE(last_stop().estimated);
+}
+
+TEST_F(TransactionRulesTest, AConnectorThatIsFreeAndDrawsIsNotFree) {
+    send("StartTransaction", start_at("08:00:00"));
+    pass(1s);
+    status("Available");
+    for (int i = 0; i < 10; ++i) {
+        pass(100s);
+        value(to_string(now.wall).substr(11, 8),
+              R"({"value":"7000","measurand":"Power.Active.Import","unit":"W"})");
+    }
+    EXPECT_EQ(charger().open.size(), 1u);
+    charger().quirks.close_after_available_seconds = 0;
+    pass(2h);
+    EXPECT_EQ(charger().open.size(), 1u) << "never, by its quirks";
+}
+
+TEST_F(TransactionRulesTest, ABootEndsItUnlessItGoesOn) {
+    const std::string boot = R"({"chargePointVendor":"V","chargePointModel":"M"})";
+    send("StartTransaction", start_at("08:00:00"));
+    pass(60s);
+    send("BootNotification", boot);
+    pass(5min);
+    value("08:06:00", R"({"value":"1700"})");
+    pass(30min);
+    EXPECT_EQ(charger().open.size(), 1u) << "it goes on";
+    send("BootNotification", boot);
+    pass(14min);
+    EXPECT_EQ(charger().open.size(), 1u);
+    pass(2min);
+    EXPECT_TRUE(charger().open.empty());
+    EXPECT_EQ(last_stop().reason, closed_by_boot);
+    EXPECT_TRUE(last_stop().estimated);
+    EXPECT_EQ(last_stop().meter_stop_wh, 1700);
+}
+
+TEST_F(TransactionRulesTest, AChargerThatIsAwayIsGivenTime) {
+    send("StartTransaction", start_at("08:00:00"));
+    send("BootNotification", R"({"chargePointVendor":"V","chargePointModel":"M"})");
+    disconnected(site, "CP1", link, now, "cut");
+    pass(10h);
+    EXPECT_EQ(charger().open.size(), 1u);
+}
+
+TEST_F(TransactionRulesTest, ASupersededOneSaysSo) {
+    send("StartTransaction", start_at("08:00:00"));
+    send("StartTransaction", start_at("08:10:00", 1500));
+    EXPECT_EQ(last_stop().reason, closed_by_start);
+}
+
+TEST_F(TransactionRulesTest, AResetRegisterIsSummedUpAndKnownAfterARestart) {
+    send("StartTransaction", start_at("08:00:00", 50'000));
+    pass(10min);
+    value("08:10:00", R"({"value":"52000"})");
+    EXPECT_TRUE(journal.all<db::StateSaved>().empty() ||
+                journal.all<db::StateSaved>().back().kind != transaction_energy_kind);
+    // The register begins anew; the third value in step is believed.
+    for (const int minute : {11, 12, 13}) {
+        pass(1min);
+        value("08:" + std::to_string(minute) + ":00",
+              R"({"value":")" + std::to_string((minute - 10) * 100) + R"("})");
+    }
+    const auto states = journal.all<db::StateSaved>();
+    ASSERT_FALSE(states.empty());
+    ASSERT_EQ(states.back().kind, transaction_energy_kind);
+    // What a restart loads.
+    charger().open[0].energy = {};
+    restore_transaction_energy(site, states.back());
+    send("StopTransaction", stop_at("08:30:00", 1001, 1300));
+    EXPECT_EQ(last_stop().energy_source, "register_sum");
+    EXPECT_EQ(last_stop().energy_wh, 2000 + 300 + 1000);
+    EXPECT_EQ(journal.all<db::StateRemoved>().back().kind, transaction_energy_kind);
+    EXPECT_EQ(charger().deviations.at("energy_not_by_register").count, 1u);
+}
+
+TEST_F(TransactionRulesTest, ItIsItsBadgesGroupsAndCostCentresAsTheyAreAtTheStart) {
+    site.badges["TAG"].group = "FLEET";
+    site.badge_groups["FLEET"] = {.name = "FLEET", .cost_centre = "4711"};
+    send("StartTransaction", start_at("08:00:00"));
+    const auto row = journal.all<db::TransactionStarted>().at(0);
+    EXPECT_EQ(row.badge, "TAG");
+    EXPECT_EQ(row.badge_group, "FLEET");
+    EXPECT_EQ(row.cost_centre, "4711");
+    site.badges["TAG"].cost_centre = "12";
+    send("StartTransaction", start_at("08:10:00"));
+    EXPECT_EQ(journal.all<db::TransactionStarted>().at(1).cost_centre, "12");
+}
+
+TEST_F(TransactionRulesTest, SignedValuesAreKeptByteForByte) {
+    send("StartTransaction", start_at("08:00:00"));
+    std::string blob = R"(OCMF|{\"FV\":\"1.0\",\"RV\":  1.50}|{\"SD\":\"3045\"})";
+    blob += R"(\u00e9\ud83d\udd0c \t\/ )" + std::string(5'000, 'Q') + "==";
+    value("08:05:00", R"({"value":")" + blob + R"(","format":"SignedData"})");
+    std::string wanted = "OCMF|{\"FV\":\"1.0\",\"RV\":  1.50}|{\"SD\":\"3045\"}";
+    wanted += "\u00e9\U0001F50C \t/ " + std::string(5'000, 'Q') + "==";
+    const auto samples = journal.all<db::MeterSample>();
+    ASSERT_EQ(samples.size(), 1u);
+    EXPECT_EQ(samples[0].format, "SignedData");
+    EXPECT_EQ(samples[0].value, wanted);
+    EXPECT_FALSE(samples[0].number);
+}
+
+}  // namespace
+}  // namespace busbar::site::test
