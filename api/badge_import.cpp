@@ -100,9 +100,11 @@ void import_badges(const Call& call) {
 
 void export_badges(const Call& call) {
     Query query{call};
-    if (const auto format = query.text("format"); format && *format != "csv") {
-        return call.respond(invalid({{Defect::bad_value, "/format", "must be csv"}}));
+    auto violations = query.violations();
+    if (query.text("format").value_or("csv") != "csv") {
+        add(violations, {{Defect::bad_value, "/format", "must be csv"}});
     }
+    if (!violations.empty()) return call.respond(invalid(std::move(violations)));
     std::string table;
     site::append_table_header(table);
     for (const auto& [id_tag, badge] : call.site().badges) site::append_table_line(table, badge);

@@ -89,7 +89,7 @@ struct TransactionFilter {
     std::optional<std::string> cost_centre{};  // whatever its case
     std::optional<std::string> text{};         // in any of its texts
     int limit = 100;                           // rows a page, 1 to transaction_limit_max
-    std::optional<TransactionKey> cursor;  // `next` of the page before
+    std::optional<TransactionKey> cursor;      // `next` of the page before
 };
 
 // A transaction as its charger told it, and what an operator says instead.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "site/authorization.hpp"
+#include "site/badge_reading.hpp"
 #include "site/charging_profiles.hpp"
 #include "site/limit_habits.hpp"
 #include "site/limit_key.hpp"
@@ -61,6 +63,10 @@ dlm::EvseInput evse_input(const Site& site, const ChargePoint& charger, std::int
         if (transaction.start.connector_id != connector_id) continue;
         input.charging = true;
         input.charging_since = transaction.charging_since;
+        // Beside a car without special rights a free socket is its equal: the safe currents, which
+        // go by class as well, do not change hands with every car.
+        input.class_id = charging_class(find_badge(site, charger, transaction.start.id_tag)) -
+                         charging_class(nullptr);
     }
     return input;
 }

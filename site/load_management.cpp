@@ -320,6 +320,12 @@ void execute(Site& site, const dlm::Command& command, Now now) {
                               });
 }
 
+// A step looks at all chargers: with thousands of them, far beyond what a site has, it must not be
+// all that is done.
+std::chrono::milliseconds gather_time(const Site& site) {
+    return std::max(gather, std::chrono::milliseconds{site.charge_points.size() / 50});
+}
+
 }  // namespace
 
 void send_profile(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request,
@@ -352,7 +358,7 @@ void manage_load(Site& site, Now now) {
     if (now.mono < site.next_tick) {
         if (!site.step_wanted && site.next_step > now.mono) return;
         // The first thing to happen since the last step waits for what comes with it.
-        if (site.next_step == Instant::max()) site.next_step = now.mono + gather;
+        if (site.next_step == Instant::max()) site.next_step = now.mono + gather_time(site);
         if (now.mono < site.next_step) return site.wake_by(site.next_step);
     }
     site.step_wanted = false;
@@ -362,7 +368,7 @@ void manage_load(Site& site, Now now) {
     site.last_step_at = now.wall;
     site.next_tick = now.mono + tick;
     if (output.next_step) site.next_tick = std::min(site.next_tick, *output.next_step);
-    site.next_tick = std::max(site.next_tick, now.mono + gather);
+    site.next_tick = std::max(site.next_tick, now.mono + gather_time(site));
     site.wake_by(site.next_tick);
     const auto commands = output.commands;
     site.last_step = std::move(output);

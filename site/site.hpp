@@ -142,8 +142,8 @@ struct ChargePoint {
     std::optional<db::ChargePointBooted> boot;
     Quirks quirks;  // in force, see resolve_quirks
     std::map<std::int32_t, Connector> connectors;
-    std::vector<Transaction> open;    // running transactions
-    std::deque<Transaction> stopped;  // the newest at the back; what is at hand of them
+    std::vector<Transaction> open;            // running transactions
+    std::deque<Transaction> stopped;          // the newest at the back; what is at hand of them
     std::deque<db::OrphanStop> orphan_stops;  // that may belong to starts which are still to come
     std::map<std::string, Deviation, std::less<>> deviations;
     std::shared_ptr<Link> link;                 // null: not connected
@@ -173,7 +173,7 @@ struct ChargePoint {
 };
 
 inline constexpr std::int32_t connector_id_max = 1000;
-inline constexpr std::size_t waiting_replies_max = 64;     // of one charge point
+inline constexpr std::size_t waiting_replies_max = 64;  // of one charge point
 inline constexpr std::size_t deviation_kinds_max = 100;
 inline constexpr std::size_t past_connections_max = 50;
 

@@ -196,7 +196,10 @@ void count_oddities(Context& on, const StopReceived& stop, const StopMatch& matc
 void complete_reconstructed(const Context& on, db::TransactionStarted& row) {
     row.charge_point = on.charger.settings.id;
     const auto verdict = authorize(on.site, on.charger, row.id_tag, row.started_at);
-    row.authorization = enumerator_name(verdict.id_tag_info.status);
+    // A badge that was not named was not refused, either: its charger let it charge.
+    const auto status =
+        row.id_tag.empty() ? v16::AuthorizationStatus::Accepted : verdict.id_tag_info.status;
+    row.authorization = enumerator_name(status);
     put_owner(on.site, on.charger, row);
 }
 

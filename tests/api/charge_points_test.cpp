@@ -195,8 +195,9 @@ TEST_F(ChargePoints, ShowWhatTheChargerSaysAndDoes) {
     const auto body = desk.ask_as("viewer", "GET", "/api/v1/charge-points/CP1")->body;
     EXPECT_TRUE(is_json(body)) << body;
     for (const std::string part :
-         {R"("connected":true,"peerAddress":"192.0.2.7","connectedAt":"2026-05-01T08:00:00.000Z",)"
-          R"("lastSeenAt":"2026-05-01T08:10:00.000Z",)"
+         {R"("connected":true,"away":false,"peerAddress":"192.0.2.7",)"
+          R"("connectedAt":"2026-05-01T08:00:00.000Z","lastSeenAt":"2026-05-01T08:10:00.000Z",)"
+          R"("clockOffsetSeconds":null,"clockCorrectionSeconds":0,)"
           R"("connections":{"inLastHour":1,"flapping":false,"past":[]},)"
           R"("vendor":"Ve\"ndor","model":"Mo",)"
           R"("serialNumber":null,"firmwareVersion":"1.2","overall":{"status":"Available",)"

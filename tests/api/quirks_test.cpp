@@ -70,8 +70,8 @@ TEST_F(Quirks, LearnedRowsAreShownAndForgotten) {
     EXPECT_EQ(desk.ask("GET", target)->body,
               R"({"name":"acme/one/1.0/stacklevelmax","origin":"learned",)"
               R"("match":{"vendor":["Acme"],"model":["One"],"firmware":["1.0"]},)"
-              R"("settings":{"stackLevelMax":0},"note":null,)"
-              R"("rejected":"SetChargingProfile with stackLevel 1","count":1,)"
+              R"("settings":{"stackLevelMax":0},"inForce":{"stackLevelMax":true},)"
+              R"("note":null,"rejected":"SetChargingProfile with stackLevel 1","count":1,)"
               R"("lastAt":"2026-05-01T08:00:00.000Z"})");
     EXPECT_EQ(desk.ask("DELETE", target)->status, 204);
     EXPECT_EQ(desk.ask("GET", target)->status, 404);

@@ -148,11 +148,11 @@ TEST_F(Reservations, EndWithTheTransactionTheyWereFor) {
     EXPECT_EQ(deviations(), 0U);
 }
 
-TEST_F(Reservations, AnotherBadgeOnTheConnectorIsAnsweredAndNoted) {
+TEST_F(Reservations, AnotherBadgeOnTheConnectorIsRefusedAndNoted) {
     reserved();
     desk.start_transaction("CP1", link, "CARL");
     EXPECT_EQ(desk.site.find("CP1")->open.size(), 1U);
-    EXPECT_THAT(link->sent.back(), HasSubstr(R"("status":"Accepted")"));
+    EXPECT_THAT(link->sent.back(), HasSubstr(R"("status":"Invalid")"));
     EXPECT_EQ(deviations(), 1U);
     // The same start again is no news.
     desk.start_transaction("CP1", link, "CARL");

@@ -232,17 +232,17 @@ TEST(Batch, TheStartKeyIgnoresCaseAndHonoursTheTimeOfReceipt) {
     auto later = implausible;
     later.id = 4;
     later.received_at += 1h;
-    auto sent_again = later;
-    sent_again.id = 5;
+    auto at_once = later;
+    at_once.id = 5;
     Unit unit;
     unit.sequence = 1;
-    unit.records = {start(1), repeat, implausible, later, sent_again};
+    unit.records = {start(1), repeat, implausible, later, at_once, later};
     Transaction transaction{connection};
     write(transaction, {&unit, 1});
     transaction.commit();
     EXPECT_EQ(cluster().sql("SELECT string_agg(id::text, ',' ORDER BY id) FROM transaction",
                             "batch_start_key"),
-              "1,3,4");
+              "1,3,4,5");
 }
 
 TEST(Batch, AStopWithoutItsStartIsKept) {

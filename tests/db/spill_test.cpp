@@ -73,9 +73,40 @@ std::vector<Record> one_of_each() {
                                   .received_at = noon}};
 }
 
+// The same of what operators do.
+std::vector<Record> one_of_each_edit() {
+    const std::string nasty = "\"\\\n\xF0\x9F\x94\x8C{}";
+    return {BadgeGroupSaved{.name = "G",
+                            .label = nasty,
+                            .cost_centre = "C",
+                            .max_active_transactions = 2,
+                            .note = {}},
+            BadgeGroupRemoved{.name = "G"},
+            TransactionCorrected{.id = 9'000'000'000,
+                                 .badge = nasty,
+                                 .meter_start_wh = -1,
+                                 .meter_stop_wh = {},
+                                 .started_at = noon,
+                                 .stopped_at = {},
+                                 .energy_wh = 9'000'000'000,
+                                 .note = nasty,
+                                 .at = noon,
+                                 .by = "anna"},
+            AuditEntry{.at = noon,
+                       .actor = "anna",
+                       .action = "update",
+                       .object_kind = "badge",
+                       .object_id = nasty,
+                       .before = {},
+                       .after = RawJson{R"({"label":[1,"x"]})"},
+                       .note = {}},
+            BadgeErased{.id_tag = "T", .pseudonym = "anon-1"}};
+}
+
 TEST(Spill, GivesBackEveryKindOfRecordInOrder) {
     const Folder folder;
-    const auto records = one_of_each();
+    auto records = one_of_each();
+    for (auto& record : one_of_each_edit()) records.push_back(std::move(record));
     ASSERT_EQ(records.size(), std::variant_size_v<Record>);
     {
         Spill spill{folder.file("spill")};

@@ -360,16 +360,16 @@ class Ocpp(IntegrationTest):
         charger, other = self.connect("CP1"), self.connect("CP2")
         charger.boot()
         # A stop of what nobody knows is answered, and kept; repeated, it is kept once.
-        at = utc()
+        earlier, at = utc(time.time() - 3600), utc()
         for _ in range(2):
-            self.assertEqual(charger.stop(424242, 777, at=at, idTag="GOOD", reason="PowerLoss")
+            self.assertEqual(charger.stop(424242, 777, at=earlier, idTag="GOOD", reason="PowerLoss")
                              ["idTagInfo"]["status"], "Accepted")
         self.assertEqual(
             self.query("SELECT charge_point, transaction_id, meter_stop_wh, reason, id_tag "
                        "FROM orphan_stop"),
             [{"charge_point": "CP1", "transaction_id": 424242, "meter_stop_wh": 777,
               "reason": "PowerLoss", "id_tag": "GOOD"}])
-        charger.stop(-1, 778)
+        charger.stop(-1, 778, at=earlier)
         # The same start is the same transaction, also on another connection.
         first = charger.start("GOOD", 100, at=at)
         again = charger.start("good", 100, at=at)

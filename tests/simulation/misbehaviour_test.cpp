@@ -158,6 +158,8 @@ TEST_P(Misbehaving, KeepsTheBooksAndTheBreaker) {
         // A charger may know the badge from its list; what it says of it is another matter.
         for (const auto& [id, rows] : rehearsal.book.starts) {
             for (const auto& row : rows) {
+                // Nobody asked whether this one may begin: only its stop arrived.
+                if (row.reconstructed.value_or(false)) continue;
                 EXPECT_EQ(row.authorization == "Accepted", !strangers.contains(GetParam())) << id;
             }
         }
