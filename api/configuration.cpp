@@ -139,6 +139,10 @@ void set_configuration_key(const Call& call) {
     if (violations.empty()) violations = check(key, value);
     if (!violations.empty()) return call.respond(invalid(std::move(violations)));
     if (equal_ignoring_case(key, site::authorization_key)) return set_password(call, value);
+    if (equal_ignoring_case(key, charger->quirks.limit_key)) {
+        return call.respond(to_response(
+            {.status = 409, .detail = "This key is load management's (quirk limitKey)."}));
+    }
     if (!site::has_room_for_wish(*charger, key)) {
         return call.respond(to_response(
             {.status = 409, .detail = "Too many keys are set already: remove some first."}));

@@ -30,7 +30,7 @@ std::string to_text(const Event& event);
 
 class Events {
 public:
-    static constexpr std::size_t kept_max = 256;
+    static constexpr std::size_t kept_max = 128;
     static constexpr std::size_t streams_max = 50;
 
     // Events from before `start` cannot be had again.

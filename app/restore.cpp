@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "site/availability.hpp"
@@ -15,15 +16,28 @@
 namespace busbar::app {
 namespace {
 
-site::Transaction transaction_of(db::OpenTransaction row, Now now) {
+// The tally of a transaction as its newest register leaves it, where no row says more.
+site::EnergyTally tally_of(const db::TransactionStarted& start, double register_wh, Timestamp at,
+                           double power_watts_max) {
+    auto tally = site::begin_tally(start.meter_start_wh, start.started_at);
+    site::add_reading(tally, {.at = at, .register_wh = register_wh}, power_watts_max);
+    return tally;
+}
+
+site::Transaction transaction_of(db::OpenTransaction row, double power_watts_max, Now now) {
     site::Transaction transaction;
     transaction.register_wh = row.start.meter_start_wh;
     transaction.register_at = row.start.started_at;
-    constexpr double register_max = 2e9;
-    if (row.last_register_wh && row.last_register_at &&
-        std::abs(*row.last_register_wh) < register_max) {
-        transaction.register_wh = static_cast<std::int32_t>(*row.last_register_wh);
-        transaction.register_at = *row.last_register_at;
+    transaction.energy = site::begin_tally(row.start.meter_start_wh, row.start.started_at);
+    // The newest that no charger can have got to is none.
+    for (const auto& [wh, at] : row.registers) {
+        const auto most = site::deliverable_wh(power_watts_max, row.start.started_at, at);
+        const auto rise = site::register_rise(row.start.meter_start_wh, wh, most);
+        if (!rise.wh || std::abs(wh) > std::numeric_limits<std::int32_t>::max()) continue;
+        transaction.register_wh = static_cast<std::int32_t>(wh);
+        transaction.register_at = at;
+        transaction.energy = tally_of(row.start, wh, at, power_watts_max);
+        break;
     }
     transaction.start = std::move(row.start);
     transaction.charging_since = now.mono;
@@ -47,7 +61,9 @@ void restore_charge_points(site::Site& site, db::SiteSnapshot& snapshot) {
 void restore_transactions(site::Site& site, db::SiteSnapshot& snapshot, Now now) {
     for (auto& row : snapshot.open_transactions) {
         auto* charger = site.find(row.start.charge_point);
-        if (charger) charger->open.push_back(transaction_of(std::move(row), now));
+        if (!charger) continue;
+        const auto power = site::power_watts_max(*charger);
+        charger->open.push_back(transaction_of(std::move(row), power, now));
     }
     for (auto& row : snapshot.recent_transactions) {
         auto* charger = site.find(row.start.charge_point);
@@ -55,6 +71,11 @@ void restore_transactions(site::Site& site, db::SiteSnapshot& snapshot, Now now)
         site::Transaction transaction;
         transaction.start = std::move(row.start);
         transaction.stop = std::move(row.stop);
+        if (transaction.stop->estimated) {
+            transaction.energy =
+                tally_of(transaction.start, transaction.stop->meter_stop_wh,
+                         transaction.stop->stopped_at, site::power_watts_max(*charger));
+        }
         charger->stopped.push_back(std::move(transaction));
     }
 }

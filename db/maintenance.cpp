@@ -144,16 +144,25 @@ private:
             if (problems_.erase(job.name) > 0) tell();
         } catch (const pqxx::failure& error) {
             if (lost_connection(error)) throw;
-            job.retry_wait = std::min(std::max(2 * job.retry_wait, options_.reconnect_wait),
-                                      options_.reconnect_wait_max);
-            job.due = Clock::now() + job.retry_wait;
+            put_off(job);
             // Somebody else had a lock: no problem as long as it stays with that.
             const auto* refusal = dynamic_cast<const pqxx::sql_error*>(&error);
             const bool is_lock = refusal && refusal->sqlstate() == "55P03";
             if (is_lock && job.retry_wait < options_.reconnect_wait_max) return;
             problems_[job.name] = reason_of(error);
             tell();
+        } catch (const std::exception& error) {
+            // What one job cannot do keeps none of the others waiting.
+            put_off(job);
+            problems_[job.name] = error.what();
+            tell();
         }
+    }
+
+    void put_off(Job& job) const {
+        job.retry_wait = std::min(std::max(2 * job.retry_wait, options_.reconnect_wait),
+                                  options_.reconnect_wait_max);
+        job.due = Clock::now() + job.retry_wait;
     }
 
     void sleep_until(Clock::time_point time) {

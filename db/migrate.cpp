@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 constexpr int server_version_min = 150000;
 constexpr std::int64_t migration_lock = 0x42757362'6d696772;  // "Busbmigr"
 // A migration may rewrite a large table; so long may another program keep the lock, too.
-constexpr auto migration_timeout = 15min;
+constexpr auto migration_timeout = 6h;
 
 // "0001_initial.sql" is 1.
 int number(std::string_view file_name) {

@@ -56,15 +56,15 @@ std::vector<OpenTransaction> select_open(Transaction& transaction) {
         " AS register_ms FROM transaction t LEFT JOIN LATERAL ("
         "SELECT number, measured_at FROM meter_sample s WHERE s.transaction = t.id "
         "AND s.measurand = 'Energy.Active.Import.Register' AND s.phase = '' "
-        "AND s.number IS NOT NULL ORDER BY s.measured_at DESC LIMIT 1) r ON true "
-        "WHERE t.stopped_at IS NULL ORDER BY t.id");
+        "AND s.location = 'Outlet' AND s.number IS NOT NULL "
+        "ORDER BY s.measured_at DESC LIMIT 20) r ON true "
+        "WHERE t.stopped_at IS NULL ORDER BY t.id, r.measured_at DESC");
     std::vector<OpenTransaction> out;
     for (const auto& row : rows) {
-        auto& open = out.emplace_back();
-        open.start = start_of(row);
+        const auto id = row["id"].as<TransactionKey>();
+        if (out.empty() || out.back().start.id != id) out.push_back({.start = start_of(row)});
         if (row["number"].is_null()) continue;
-        open.last_register_wh = row["number"].as<double>();
-        open.last_register_at = time_of(row["register_ms"]);
+        out.back().registers.push_back({row["number"].as<double>(), time_of(row["register_ms"])});
     }
     return out;
 }

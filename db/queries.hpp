@@ -23,10 +23,15 @@
 
 namespace busbar::db {
 
+struct RegisterReading {
+    double wh = 0;
+    Timestamp at;
+};
+
 struct OpenTransaction {
     TransactionStarted start;
-    std::optional<double> last_register_wh;  // newest Energy.Active.Import.Register of the whole
-    std::optional<Timestamp> last_register_at;
+    // Its Energy.Active.Import.Register of the whole, the newest first, not more than 20.
+    std::vector<RegisterReading> registers{};
 };
 
 struct StoppedTransaction {

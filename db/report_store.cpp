@@ -44,13 +44,12 @@ std::string fast_milliseconds_of(std::string_view column) {
 
 std::vector<EndedSession> read_sessions(Transaction& transaction, const EnergyFilter& filter) {
     // In two parts, because only ends that nobody has corrected are in an index.
-    const std::string select = "SELECT v.charge_point, v.badge, v.badge_group, v.cost_centre, " +
-                               fast_milliseconds_of("v.started_at") + ", " +
-                               fast_milliseconds_of("v.stopped_at") +
-                               ", v.energy_wh, v.estimated, v.corrected_at IS NOT NULL, " +
-                               fast_milliseconds_of("e.first_quarter") +
-                               ", e.energy_wh FROM transaction_in_force v "
-                               "LEFT JOIN transaction_energy e ON e.transaction = v.id WHERE ";
+    const std::string select =
+        "SELECT v.charge_point, v.badge, v.badge_group, v.cost_centre, " +
+        fast_milliseconds_of("v.started_at") + ", " + fast_milliseconds_of("v.stopped_at") +
+        ", v.energy_wh, v.estimated, v.is_corrected, " + fast_milliseconds_of("e.first_quarter") +
+        ", e.energy_wh FROM transaction_in_force v "
+        "LEFT JOIN transaction_energy e ON e.transaction = v.id WHERE ";
     const auto rows = transaction.exec(
         select +
             "v.corrected_at IS NULL AND v.told_stopped_at >= $1 AND v.told_stopped_at < $2 "

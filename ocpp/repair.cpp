@@ -16,7 +16,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20; }
 
 // The numbers of OCPP that may have decimals: there, a comma may as well be the decimal one.
-constexpr std::array<std::string_view, 2> with_decimals{"limit", "minChargingRate"};
+constexpr std::array<std::string_view, 3> with_decimals{"limit", "minChargingRate", "value"};
 
 // The value of the four hexadecimal digits text begins with, or -1.
 int hex_value(std::string_view text) {

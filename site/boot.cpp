@@ -73,12 +73,19 @@ v16::BootNotification::Response handle(Context& on, const v16::BootNotification:
     row.at = on.now.wall;
     on.charger.boot = row;
     resolve_quirks(on.site, on.charger);
-    on.charger.clock.booted();
+    const bool clock_is_forgotten = on.charger.clock.booted();
     on.charger.poll = {};
     configuration_booted(on.charger);
     observe(on.site, on.charger, ChargePointBooted{});
     charger_booted(on);
-    if (!on.site.journal.full()) on.site.record({std::move(row)});
+    if (!on.site.journal.full()) {
+        std::vector<db::Record> unit;
+        if (clock_is_forgotten) {
+            unit.emplace_back(db::StateRemoved{std::string{clock_kind}, row.id});
+        }
+        unit.emplace_back(std::move(row));
+        on.site.record(std::move(unit));
+    }
 
     // Some chargers drop what arrives right behind the answer: a moment's grace.
     const std::chrono::seconds delay{on.charger.quirks.setup_delay_seconds};

@@ -99,12 +99,13 @@ bool ChargerClock::observe(Timestamp at, Now now, seconds tolerance) {
     return true;
 }
 
-void ChargerClock::booted() {
+bool ChargerClock::booted() {
     last_.reset();
     run_ = 0;
-    if (!offset_ || *offset_ % quarter == 0s) return;
+    if (!offset_ || *offset_ % quarter == 0s) return false;
     former_ = offset_;
     offset_.reset();
+    return true;
 }
 
 seconds time_correction(const Site& site, const ChargePoint& charger, Timestamp now) {

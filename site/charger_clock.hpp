@@ -40,7 +40,8 @@ public:
     std::optional<std::chrono::seconds> measured() const { return measured_; }
 
     // It booted: its clock may have been set. A zone it is in by habit stays known.
-    void booted();
+    // True if an offset was forgotten.
+    bool booted();
     // What was known before a restart.
     void restore(std::chrono::seconds offset) { offset_ = offset; }
 

@@ -70,11 +70,9 @@ std::optional<CommandFailure> security_profile_objection(const ChargePoint& char
                                          std::to_string(present));
 }
 
-// The key that carries load management's limits at present (quirk limitKey).
+// The key that may carry load management's limits (quirk limitKey).
 bool is_limit_key(const ChargePoint& charger, std::string_view key) {
-    if (!equal_ignoring_case(key, charger.quirks.limit_key)) return false;
-    return std::any_of(charger.connectors.begin(), charger.connectors.end(),
-                       [](const auto& entry) { return entry.second.limits.is_by_key; });
+    return !charger.quirks.limit_key.empty() && equal_ignoring_case(key, charger.quirks.limit_key);
 }
 
 // Text as one segment of a URL's path.

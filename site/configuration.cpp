@@ -238,7 +238,11 @@ std::string measurand_list(const Quirks& quirks, std::optional<std::int64_t> len
 std::vector<KeyWish> key_wishes(const Quirks& quirks, const OwnWishes& own,
                                 const ChargerConfiguration& configuration) {
     std::vector<KeyWish> wishes;
-    for (const auto& [key, value] : configuration.wishes) wishes.push_back({key, value, true});
+    for (const auto& [key, value] : configuration.wishes) {
+        // That one is load management's, however it came to be wished for.
+        if (!quirks.limit_key.empty() && equal_ignoring_case(key, quirks.limit_key)) continue;
+        wishes.push_back({key, value, true});
+    }
     const auto add = [&](std::string_view key, std::string value, bool more_will_do = false) {
         if (configuration.wishes.find(key) != configuration.wishes.end()) return;
         wishes.push_back({std::string{key}, std::move(value), false, more_will_do});

@@ -6,6 +6,9 @@
 namespace busbar::site {
 namespace {
 
+// More than any charger delivers in a year: sums of it stay numbers.
+constexpr std::int64_t energy_wh_max = 1'000'000'000;
+
 // What is wrong, by the member it is about.
 class Findings {
 public:
@@ -66,7 +69,9 @@ void settle_energy(const ToldTransaction& told, db::TransactionCorrected& wanted
     const auto end = wanted.meter_stop_wh.value_or(told.stop->meter_stop_wh);
     const auto difference = std::int64_t{end} - begin;
     if (const auto& energy = wish.energyWh.value) {
-        if (*energy < 0) return findings.refuse("/energyWh", "must be 0 or more");
+        if (*energy < 0 || *energy > energy_wh_max) {
+            return findings.refuse("/energyWh", "must be 0 to " + std::to_string(energy_wh_max));
+        }
         if (!is_touched || !is_corrected || *energy == difference) return;
         return findings.refuse("/energyWh", "contradicts the registers, which make it " +
                                                 std::to_string(difference) +

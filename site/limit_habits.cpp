@@ -130,10 +130,7 @@ void tend_one(Site& site, ChargePoint& charger, std::int32_t connector_id, Conne
     auto& limits = connector.limits;
     check_limit_key(site, charger, connector_id, connector, now);
     if (!site.find_open_on(charger, connector_id)) {
-        limits.phases = 0;
-        limits.sent.reset();
-        limits.is_paused = false;
-        limits.resumed_at.reset();
+        car_gone(connector);
         return replace_lingering(site, charger, connector_id, connector, now);
     }
     limits.phases = phases_shown(connector, limits.phases);
@@ -200,6 +197,14 @@ void limit_taken(Site& site, ChargePoint& charger, const dlm::Command& command,
     if (shape.purpose == Purpose::TxDefaultProfile) {
         limits.lingering = std::max(command.limit, command.safe);
     }
+}
+
+void car_gone(Connector& connector) {
+    auto& limits = connector.limits;
+    limits.phases = 0;
+    limits.sent.reset();
+    limits.is_paused = false;
+    limits.resumed_at.reset();
 }
 
 void tend_limits(Site& site, Now now) {

@@ -22,6 +22,9 @@ bool is_paused_often(const Quirks& quirks, const Connector& connector, Now now);
 void limit_taken(Site& site, ChargePoint& charger, const dlm::Command& command,
                  const ProfileShape& shape, Connector& connector, Now now);
 
+// What the present car has shown is nothing of the next one's.
+void car_gone(Connector& connector);
+
 // After a step: has limits sent again that have become another form or may have been ignored, and
 // replaced that outlived their transaction.
 void tend_limits(Site& site, Now now);

@@ -299,9 +299,11 @@ void execute(Site& site, const dlm::Command& command, Now now) {
     const bool is_lowering = command.kind == dlm::CommandKind::lowering;
     if (connector && command.limit < site.settings.minimum_current &&
         evse->charger->quirks.minimum_amps_policy == MinimumAmpsPolicy::remote_stop) {
-        ask_to_stop(site, *evse->charger, *transaction,
-                    "there is no room for its minimum, and this charge point cannot pause", now);
-        return site.engine.refused(command.evse, command.sequence, now);
+        const bool is_asked = ask_to_stop(
+            site, *evse->charger, *transaction,
+            "there is no room for its minimum, and this charge point cannot pause", now);
+        // One that does not end its transaction may pause after all.
+        if (is_asked) return site.engine.refused(command.evse, command.sequence, now);
     }
     const bool must_wait = connector && !is_lowering &&
                            is_too_early_for_key(*evse->charger, *connector, command.limit, now);

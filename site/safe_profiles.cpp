@@ -275,9 +275,11 @@ void safe_current_gone(Site& site, const ChargePoint& charger, std::int32_t conn
 }
 
 bool holds_safe_profile(const Site& site, const ChargePoint& charger, const Connector& connector) {
-    if (charger.quirks.keeps_profiles_over_reboot || uses_key(charger, connector)) return true;
+    if (uses_key(charger, connector)) return true;
     // One that is cut off may be booting. Its car shows in the meter, where there is one.
     const bool may_boot = !charger.link && !site.engine.settings().metered;
+    const bool has_none = connector.safe_profile_refused && !connector.safe_profile_accepted;
+    if (charger.quirks.keeps_profiles_over_reboot) return !(may_boot && has_none);
     return connector.safe_profile_accepted && !may_boot;
 }
 

@@ -17,12 +17,13 @@ double hours_between(Timestamp from, Timestamp to) {
 }
 
 // What can have been delivered between start and stop. Clocks are set while transactions run: what
-// we saw of the time counts as well, and a day where nobody knows.
+// we saw of the time counts as well, a register is not doubted for less than an hour, and a day
+// counts where nobody knows.
 double most_of(const EnergySpan& span, double power_watts_max) {
     using std::chrono::hours;
     const auto told = span.stopped_at - span.started_at;
     const auto seen = span.stop_received_at - span.start_received_at;
-    auto lasted = std::max(told, seen);
+    auto lasted = std::max({told, seen, Timestamp::duration{hours{1}}});
     if (!span.times_are_believable || told < told.zero()) {
         lasted = std::max({seen, told, Timestamp::duration{hours{24}}});
     }

@@ -5,6 +5,7 @@
 
 #include "site/badge_reading.hpp"
 #include "site/badge_taps.hpp"
+#include "site/limit_habits.hpp"
 #include "site/meter_row.hpp"
 #include "site/metering.hpp"
 #include "site/reservations.hpp"
@@ -72,6 +73,7 @@ void settle_end(Site& site, ChargePoint& charger, const Transaction& ended, Book
     if (auto* connector = connector_of(charger, ended.start.connector_id)) {
         connector->measured.reset();
         connector->limit_refused = false;
+        car_gone(*connector);
     }
     if (bookings == Bookings::end) {
         site.engine.transaction_ended(evse_id(charger.settings.id, ended.start.connector_id), now);

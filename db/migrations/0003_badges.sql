@@ -11,7 +11,7 @@ ALTER TABLE badge
     ADD COLUMN monthly_energy_quota_wh bigint CHECK (monthly_energy_quota_wh >= 0),
     ADD COLUMN priority_class          integer CHECK (priority_class BETWEEN 0 AND 9),
     ADD COLUMN note                    text CHECK (length(note) <= 2000),
-    ADD CONSTRAINT badge_validity CHECK (valid_from < valid_until),
+    ADD CONSTRAINT badge_validity CHECK (valid_from < valid_until) NOT VALID,
     ADD CONSTRAINT badge_charge_mode
         CHECK (charge_mode IN ('fast', 'fair', 'solar', 'off_peak')) NOT VALID;
 CREATE INDEX badge_by_group ON badge (lower("group")) WHERE "group" IS NOT NULL;

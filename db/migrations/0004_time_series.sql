@@ -183,12 +183,17 @@ SELECT t.id, t.transaction_id, t.charge_point, t.connector_id, t.id_tag,
        coalesce(c.started_at, t.started_at) AS started_at, t.received_at, t."authorization",
        coalesce(c.meter_stop_wh, t.meter_stop_wh) AS meter_stop_wh,
        coalesce(c.stopped_at, t.stopped_at) AS stopped_at, t.stop_received_at, t.stop_reason,
-       t.stop_id_tag, t.estimated AND c.transaction IS NULL AS estimated, t.reconstructed,
+       t.stop_id_tag,
+       t.estimated AND num_nonnulls(c.badge, c.meter_start_wh, c.meter_stop_wh, c.started_at,
+                                    c.stopped_at, c.energy_wh) = 0 AS estimated,
+       t.reconstructed,
        coalesce(c.energy_wh, t.energy_wh,
                 greatest(0, t.meter_stop_wh::bigint - t.meter_start_wh)) AS energy_wh,
        CASE WHEN c.energy_wh IS NOT NULL THEN 'corrected'
             ELSE coalesce(t.energy_source, 'register') END AS energy_source,
-       c.note, c.corrected_at, c.corrected_by, t.stopped_at AS told_stopped_at
+       c.note, c.corrected_at, c.corrected_by, t.stopped_at AS told_stopped_at,
+       num_nonnulls(c.badge, c.meter_start_wh, c.meter_stop_wh, c.started_at, c.stopped_at,
+                    c.energy_wh) > 0 AS is_corrected
 FROM transaction t LEFT JOIN transaction_correction c ON c.transaction = t.id;
 
 -- What the message log must not name any longer. A row goes when the log has been read through.

@@ -93,6 +93,28 @@ TEST(Restore, KeepsEveryTransactionThatTheDatabaseGives) {
     EXPECT_EQ(site.find("CP1")->stopped.size(), 300u);
 }
 
+// What was measured before the restart counts, whatever the stop says of the register.
+TEST(Restore, KnowsHowMuchARunningTransactionHasUsed) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, narrow_settings()};
+    auto snapshot = snapshot_with("Accepted");
+    snapshot.open_transactions[0].start.meter_start_wh = 500'000;
+    snapshot.open_transactions[0].start.started_at = Timestamp{1h};
+    // The newest is none that a charger can have got to.
+    snapshot.open_transactions[0].registers = {{1.9e9, Timestamp{4h}}, {510'000, Timestamp{3h}}};
+    auto& ended = snapshot.recent_transactions.emplace_back();
+    ended.start = snapshot.open_transactions[0].start;
+    ended.start.id = 3;
+    ended.stop = {.id = 3, .meter_stop_wh = 504'000, .stopped_at = Timestamp{2h}};
+    ended.stop.estimated = true;
+    restore(site, std::move(snapshot), {Instant{1h}, Timestamp{5h}});
+    const auto& charger = *site.find("CP1");
+    EXPECT_EQ(charger.open[0].register_wh, 510'000);
+    EXPECT_EQ(charger.open[0].register_at, Timestamp{3h});
+    EXPECT_EQ(charger.open[0].energy.rises_wh, 10'000);
+    EXPECT_EQ(charger.stopped[0].energy.rises_wh, 4'000);
+}
+
 TEST(Restore, KnowsGroupsUnknownBadgesAndWhatWasUsed) {
     site::test::HeldJournal journal;
     site::Site site{journal, narrow_settings()};

@@ -115,10 +115,11 @@ TEST(LoadSite, TransactionsAndLimits) {
     EXPECT_EQ(site.open_transactions[0].start.id, 3);
     EXPECT_EQ(site.open_transactions[0].start.started_at, start(3).started_at);
     EXPECT_FALSE(site.open_transactions[0].start.implausible_start);
-    EXPECT_EQ(site.open_transactions[0].last_register_wh, 1234.5);
-    EXPECT_EQ(site.open_transactions[0].last_register_at, noon + 30s);
+    ASSERT_FALSE(site.open_transactions[0].registers.empty());
+    EXPECT_EQ(site.open_transactions[0].registers.front().wh, 1234.5);
+    EXPECT_EQ(site.open_transactions[0].registers.front().at, noon + 30s);
     EXPECT_TRUE(site.open_transactions[1].start.implausible_start);
-    EXPECT_EQ(site.open_transactions[1].last_register_wh, std::nullopt);
+    EXPECT_TRUE(site.open_transactions[1].registers.empty());
     EXPECT_TRUE(site.recent_transactions.empty()) << "of charge points that are known";
 
     std::vector<std::int64_t> sequences;
