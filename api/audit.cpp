@@ -98,12 +98,7 @@ void list_audit(const Call& call) {
             return call.respond(unreadable(*error));
         }
         const auto& page = std::get<db::AuditPage>(result);
-        std::vector<AuditView> items;
-        items.reserve(page.items.size());
-        for (const auto& row : page.items) items.push_back(view_of(row));
-        std::optional<std::string> next;
-        if (page.next) next = std::to_string(*page.next);
-        call.respond(page_response(items, next));
+        call.respond(page_of_rows(page, [](const auto& row) { return view_of(row); }));
     });
 }
 

@@ -55,6 +55,10 @@ template <class T>
 net::HttpResponse page_response(const std::vector<T>& items,
                                 const std::optional<std::string>& next);
 
+// The same for a page that db::Reader has read: `view_of` makes the view of a row.
+template <class Page, class ViewOf>
+net::HttpResponse page_of_rows(const Page& page, const ViewOf& view_of);
+
 // Answers once the unit is durable, and lets the shell look at what has changed.
 void respond_when_durable(const Call& call, db::Journal::Ticket ticket, net::HttpResponse response);
 
@@ -150,6 +154,16 @@ net::HttpResponse page_response(const std::vector<T>& items,
     body += ",\"next\":";
     body += next ? '"' + to_cursor(*next) + '"' : "null";
     return json_response(200, body + '}');
+}
+
+template <class Page, class ViewOf>
+net::HttpResponse page_of_rows(const Page& page, const ViewOf& view_of) {
+    std::vector<decltype(view_of(page.items.front()))> items;
+    items.reserve(page.items.size());
+    for (const auto& row : page.items) items.push_back(view_of(row));
+    std::optional<std::string> next;
+    if (page.next) next = std::to_string(*page.next);
+    return page_response(items, next);
 }
 
 }  // namespace busbar::api

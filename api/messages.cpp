@@ -97,12 +97,7 @@ net::HttpResponse lines_response(const Call& call, const db::MessagePage& page) 
 }
 
 net::HttpResponse items_response(const db::MessagePage& page) {
-    std::vector<MessageView> items;
-    items.reserve(page.items.size());
-    for (const auto& message : page.items) items.push_back(view_of(message));
-    std::optional<std::string> next;
-    if (page.next) next = std::to_string(*page.next);
-    return page_response(items, next);
+    return page_of_rows(page, [](const auto& message) { return view_of(message); });
 }
 
 // An export takes more at once than a page.
@@ -165,12 +160,7 @@ void list_security_events(const Call& call) {
                 return call.respond(unreadable(*error));
             }
             const auto& page = std::get<db::SecurityEventPage>(result);
-            std::vector<SecurityEventView> items;
-            items.reserve(page.items.size());
-            for (const auto& row : page.items) items.push_back(view_of(row));
-            std::optional<std::string> next;
-            if (page.next) next = std::to_string(*page.next);
-            call.respond(page_response(items, next));
+            call.respond(page_of_rows(page, [](const auto& row) { return view_of(row); }));
         });
 }
 

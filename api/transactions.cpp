@@ -266,12 +266,7 @@ void list_transactions(const Call& call) {
             }
             const auto& page = std::get<db::TransactionPage>(result);
             if (as_table) return call.respond(table_response(call, page));
-            std::vector<TransactionView> items;
-            items.reserve(page.items.size());
-            for (const auto& row : page.items) items.push_back(view_of(call, row));
-            std::optional<std::string> next;
-            if (page.next) next = std::to_string(*page.next);
-            call.respond(page_response(items, next));
+            call.respond(page_of_rows(page, [&](const auto& row) { return view_of(call, row); }));
         });
 }
 
