@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/time.hpp"
 #include "db/message_log.hpp"
@@ -10,10 +12,28 @@
 
 namespace busbar::app {
 
-// The row of a frame that came or went now.
-db::MessageRow message_row(const std::string& charge_point, const ocpp::Frame& frame, Now now);
+// How much of the log one charger may have: a burst for its boot and for what it kept while it was
+// offline, and far more than any real one sends after that. One that floods would otherwise push
+// the history of all others out of the log. Pure.
+class LogAllowance {
+public:
+    static constexpr double burst_frames = 5'000;
+    static constexpr double frames_per_second = 50;
 
-// Puts every frame of a charge point into the log, which must outlive the observer.
+    // Whether the frame of this moment may be kept.
+    bool take(Instant now);
+
+private:
+    double left_ = burst_frames;
+    std::optional<Instant> last_;
+};
+
+// The row of a frame that came or went now. A text that has to be made is put into `made`, which
+// the row then points to.
+db::MessageView message_row(std::string_view charge_point, const ocpp::Frame& frame, Now now,
+                            std::string& made);
+
+// Puts the frames of a charge point into the log, which must outlive the observer.
 ocpp::FrameObserver message_tap(db::MessageLog& log, std::string charge_point,
                                 std::function<Now()> now);
 

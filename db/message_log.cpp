@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "db/message_batch.hpp"
 #include "db/message_store.hpp"
 #include "db/redaction.hpp"
 #include "db/worker.hpp"
@@ -21,11 +22,9 @@ constexpr std::size_t batch_bytes_max = std::size_t{4} << 20;
 constexpr int measured_rows_max = 20'000;
 constexpr int deleted_rows_max = 5'000;
 
-void cut(std::string& payload) {
-    const auto size = payload.size();
-    if (size <= MessageLog::payload_bytes_max) return;
-    payload.resize(MessageLog::payload_bytes_max);
-    payload += " ... cut here, it had " + std::to_string(size) + " bytes";
+std::string cut(std::string_view payload) {
+    return std::string{payload.substr(0, MessageLog::payload_bytes_max)} +
+           " ... cut here, it had " + std::to_string(payload.size()) + " bytes";
 }
 
 Timestamp wall_now() {
@@ -38,22 +37,26 @@ class MessageLog::Impl {
 public:
     explicit Impl(Options options) : options_{std::move(options)} {}
 
-    void add(MessageRow row) {
-        cut(row.payload);
+    void add(MessageView row) {
+        std::string shorter;
+        if (row.payload.size() > payload_bytes_max) {
+            shorter = cut(row.payload);
+            row.payload = shorter;
+        }
         worker_.change([&](auto& waiting) {
-            waiting_bytes_ += static_cast<std::size_t>(stored_bytes(row));
-            waiting.push_back(std::move(row));
-            while (waiting.size() > options_.waiting_rows_max ||
-                   waiting_bytes_ > options_.waiting_bytes_max) {
-                waiting_bytes_ -= static_cast<std::size_t>(stored_bytes(waiting.front()));
-                waiting.pop_front();
-                ++dropped_;
-                if (waiting.empty()) return false;
-            }
-            // The thread sleeps without rows, and while a batch gathers until it is full.
-            return waiting.size() == 1 || waiting.size() == batch_rows_max;
+            const bool sleeps = waiting.empty();
+            if (sleeps || is_full(waiting.back())) waiting.push_back(std::exchange(spare_, {}));
+            auto& batch = waiting.back();
+            waiting_bytes_ -= batch.stored_bytes();
+            batch.add(row);
+            waiting_bytes_ += batch.stored_bytes();
+            ++waiting_rows_;
+            drop_excess(waiting);
+            return sleeps;
         });
     }
+
+    void leave_out() { ++dropped_; }
 
     std::uint64_t dropped() const { return dropped_; }
     std::uint64_t written() const { return written_; }
@@ -98,10 +101,11 @@ private:
 
     void work(Connection& connection) {
         while (gather()) {
-            write_waiting(connection);
+            write_one(connection);
             retain(connection);
         }
-        write_waiting(connection);
+        while (write_one(connection)) {
+        }
     }
 
     // Waits until there is something to do; false at the end.
@@ -111,47 +115,74 @@ private:
             return !waiting.empty() || !batch_.empty();
         };
         if (!retaining) worker_.wait_until(retention_due_, has_rows);
-        const auto has_batch = [](const auto& waiting) { return waiting.size() >= batch_rows_max; };
-        worker_.wait_until(Clock::now() + options_.batch_wait, has_batch);
+        worker_.wait_until(Clock::now() + options_.batch_wait, [](const auto&) { return false; });
         return !worker_.stopping();
     }
 
-    void write_waiting(Connection& connection) {
-        while (take_batch()) {
-            try {
-                Transaction transaction{connection};
-                write_messages(transaction, batch_);
-                transaction.commit();
-            } catch (const pqxx::sql_error& error) {
-                if (!refused_for_content(error)) throw;
-                spdlog::error("message_log refused rows={} detail=\"{}\"", batch_.size(),
-                              one_line(error));
-                dropped_ += batch_.size();
-                batch_.clear();
-                continue;
-            }
+    // One batch; false if there was none.
+    bool write_one(Connection& connection) {
+        if (!take_batch()) return false;
+        try {
+            Transaction transaction{connection};
+            write_messages(transaction, batch_);
+            transaction.commit();
             for (const auto& message : batch_) stored_bytes_ += stored_bytes(message.row);
             written_ += batch_.size();
-            batch_.clear();
+        } catch (const pqxx::sql_error& error) {
+            if (!refused_for_content(error)) throw;
+            spdlog::error("message_log refused rows={} detail=\"{}\"", batch_.size(),
+                          one_line(error));
+            dropped_ += batch_.size();
         }
+        batch_.clear();
+        return true;
     }
 
     // The next rows to write, or those that an earlier attempt has left. False if there are none.
     bool take_batch() {
         if (!batch_.empty()) return true;
+        MessageBatch taken;
         worker_.change([&](auto& waiting) {
-            std::size_t bytes = 0;
-            while (!waiting.empty() && batch_.size() < batch_rows_max && bytes < batch_bytes_max) {
-                const auto size = static_cast<std::size_t>(stored_bytes(waiting.front()));
-                bytes += size;
-                waiting_bytes_ -= size;
-                batch_.push_back({++last_id_, std::move(waiting.front())});
-                waiting.pop_front();
-            }
+            if (!waiting.empty()) taken = take_front(waiting);
             return false;
         });
-        for (auto& [id, row] : batch_) row.payload = redacted(row.action, std::move(row.payload));
+        for (auto& row : taken.rows()) {
+            row.payload = redacted(row.action, std::move(row.payload));
+            batch_.push_back({++last_id_, std::move(row)});
+        }
+        taken.clear();
+        worker_.change([&](auto&) {
+            spare_ = std::move(taken);
+            return false;
+        });
         return !batch_.empty();
+    }
+
+    // With the queue's lock, as all that follows.
+    using Waiting = Worker<MessageBatch>::Queue;
+
+    MessageBatch take_front(Waiting& waiting) {
+        auto front = std::move(waiting.front());
+        waiting.pop_front();
+        waiting_rows_ -= front.size();
+        waiting_bytes_ -= front.stored_bytes();
+        return front;
+    }
+
+    bool is_full(const MessageBatch& batch) const {
+        // What is dropped is dropped by the batch: no more than a part of what may wait.
+        return batch.size() >= std::min(batch_rows_max, options_.waiting_rows_max / 10) ||
+               batch.stored_bytes() >= std::min(batch_bytes_max, options_.waiting_bytes_max / 4);
+    }
+
+    void drop_excess(Waiting& waiting) {
+        while (!waiting.empty() && (waiting_rows_ > options_.waiting_rows_max ||
+                                    waiting_bytes_ > options_.waiting_bytes_max)) {
+            auto dropped = take_front(waiting);
+            dropped_ += dropped.size();
+            dropped.clear();
+            spare_ = std::move(dropped);
+        }
     }
 
     // One step: measuring what an earlier run left, then deleting what is too old or too much.
@@ -181,7 +212,9 @@ private:
     }
 
     const Options options_;
-    std::size_t waiting_bytes_ = 0;  // of the queue; changed only with it
+    std::size_t waiting_rows_ = 0;  // of the queue; changed only with its lock, as
+    std::size_t waiting_bytes_ = 0;
+    MessageBatch spare_;  // memory for the next batch
     std::atomic<std::uint64_t> dropped_{0};
     std::atomic<std::uint64_t> written_{0};
     // The thread's own.
@@ -191,12 +224,13 @@ private:
     std::int64_t measured_to_ = 0;
     std::int64_t stored_bytes_ = 0;
     Clock::time_point retention_due_{};
-    Worker<MessageRow> worker_{[this] { run(); }};  // the oldest row first
+    Worker<MessageBatch> worker_{[this] { run(); }};  // the oldest rows first
 };
 
 MessageLog::MessageLog(Options options) : impl_{std::make_unique<Impl>(std::move(options))} {}
 MessageLog::~MessageLog() = default;
-void MessageLog::add(MessageRow row) { impl_->add(std::move(row)); }
+void MessageLog::add(const MessageView& row) { impl_->add(row); }
+void MessageLog::leave_out() { impl_->leave_out(); }
 std::uint64_t MessageLog::dropped() const { return impl_->dropped(); }
 std::uint64_t MessageLog::written() const { return impl_->written(); }
 

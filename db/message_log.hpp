@@ -1,7 +1,8 @@
 // The message log: every frame to and from the chargers, written to PostgreSQL in batches by a
-// thread of its own. It never makes anybody wait: when PostgreSQL is away or too slow the oldest
-// rows are dropped and counted. What is too old or too much is deleted by the same thread, a little
-// at a time.
+// thread of its own. It never makes anybody wait: when PostgreSQL is away or too slow, or when
+// there is more than a batch every batch_wait (5,000 rows a second), the oldest rows are dropped
+// and counted: a flood of frames must not take the database from the journal. What is too old or
+// too much is deleted by the same thread, a little at a time.
 //
 // add belongs to the site loop; the rest may be called from any thread.
 #pragma once
@@ -24,7 +25,7 @@ public:
         std::int64_t size_max = std::int64_t{1024} << 20;  // bytes of the table and its indexes
         std::size_t waiting_rows_max = 20'000;             // not yet written
         std::size_t waiting_bytes_max = std::size_t{32} << 20;
-        std::chrono::milliseconds batch_wait{200};  // how long a batch gathers
+        std::chrono::milliseconds batch_wait{200};  // how long a batch gathers, if not longer
         std::chrono::milliseconds retention_interval{60'000};
         std::chrono::milliseconds call_timeout{2000};   // of each call to PostgreSQL
         std::chrono::milliseconds reconnect_wait{100};  // doubled up to reconnect_wait_max
@@ -41,8 +42,10 @@ public:
     MessageLog(const MessageLog&) = delete;
     MessageLog& operator=(const MessageLog&) = delete;
 
-    // Queues the row; secrets in it are hidden before it is written.
-    void add(MessageRow row);
+    // Queues a copy of the row; secrets in it are hidden before it is written.
+    void add(const MessageView& row);
+    // Counts a row that is left out.
+    void leave_out();
 
     // Rows since the start that were never written.
     std::uint64_t dropped() const;

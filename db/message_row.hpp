@@ -4,24 +4,33 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.hpp"
 
 namespace busbar::db {
 
-// One frame to or from a charger.
-struct MessageRow {
+// One frame to or from a charger. Text is std::string, or std::string_view on its way to the log.
+template <class Text>
+struct BasicMessageRow {
     Timestamp at;
-    std::string charge_point;
-    std::string direction;                   // "in" or "out", as we see it
-    std::string type;                        // "CALL", "CALLRESULT", "CALLERROR" or "invalid"
-    std::string action;                      // of an answer: of its call; "" if that is not known
-    std::string message_id;                  // "" if there is none
-    std::string payload;                     // verbatim; an invalid frame as a whole
+    Text charge_point;
+    Text direction;                          // "in" or "out", as we see it
+    Text type;                               // "CALL", "CALLRESULT", "CALLERROR" or "invalid"
+    Text action;                             // of an answer: of its call; "" if that is not known
+    Text message_id;                         // "" if there is none
+    Text payload;                            // verbatim; an invalid frame as a whole
     std::optional<std::int32_t> latency_ms;  // of an answer: since its call
-    std::optional<std::string> violation;    // what is wrong with it, taken or not
+    std::optional<Text> violation;           // what is wrong with it, taken or not
 };
+using MessageRow = BasicMessageRow<std::string>;
+using MessageView = BasicMessageRow<std::string_view>;
+
+inline MessageView view_of(const MessageRow& row) {
+    return {row.at,         row.charge_point, row.direction,  row.type,     row.action,
+            row.message_id, row.payload,      row.latency_ms, row.violation};
+}
 
 struct MessageFilter {
     std::optional<std::string> charge_point;

@@ -56,6 +56,14 @@ FoundMessage message_of(const pqxx::row& row) {
     return out;
 }
 
+template <class Text>
+std::int64_t bytes_of(const BasicMessageRow<Text>& row) {
+    constexpr std::size_t fixed = 200;  // row header, id, time, lengths, padding, index entries
+    const auto texts = 2 * row.charge_point.size() + row.action.size() + row.message_id.size() +
+                       row.payload.size() + (row.violation ? row.violation->size() : 0);
+    return static_cast<std::int64_t>(fixed + texts);
+}
+
 // One page being filled from chunks of the log.
 class Search {
 public:
@@ -147,12 +155,8 @@ private:
 
 }  // namespace
 
-std::int64_t stored_bytes(const MessageRow& row) {
-    constexpr std::size_t fixed = 200;  // row header, id, time, lengths, padding, index entries
-    const auto texts = 2 * row.charge_point.size() + row.action.size() + row.message_id.size() +
-                       row.payload.size() + (row.violation ? row.violation->size() : 0);
-    return static_cast<std::int64_t>(fixed + texts);
-}
+std::int64_t stored_bytes(const MessageView& row) { return bytes_of(row); }
+std::int64_t stored_bytes(const MessageRow& row) { return bytes_of(row); }
 
 void prepare_message_log(Connection& connection) {
     connection.prepare(

@@ -17,6 +17,7 @@ struct NumberedMessage {
 };
 
 // What a row occupies in the table and its indexes, in bytes: measured, and rather too much.
+std::int64_t stored_bytes(const MessageView& row);
 std::int64_t stored_bytes(const MessageRow& row);
 
 // Registers the statement that writes.

@@ -38,7 +38,7 @@ protected:
         options.age_max = std::chrono::hours{24 * 365 * 100};
         db::MessageLog log{options};
         const auto count = rows.size();
-        for (auto& row : rows) log.add(std::move(row));
+        for (auto& row : rows) log.add(view_of(row));
         ASSERT_TRUE(test::eventually([&] { return log.written() >= count; }));
     }
     db::MessageRow row(const std::string& id, const std::string& payload) {

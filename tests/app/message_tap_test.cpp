@@ -13,6 +13,7 @@ using ocpp::Frame;
 const Now now{Instant{1h}, Timestamp{5s}};
 
 TEST(MessageTap, MakesRowsOfFrames) {
+    std::string made;
     const auto asked = message_row("CP1",
                                    {.direction = Frame::Direction::in,
                                     .type = Frame::Type::call,
@@ -21,7 +22,7 @@ TEST(MessageTap, MakesRowsOfFrames) {
                                     .payload = "{}",
                                     .call_at = {},
                                     .violation = {}},
-                                   now);
+                                   now, made);
     EXPECT_EQ(asked.at, now.wall);
     EXPECT_EQ(asked.charge_point, "CP1");
     EXPECT_EQ(asked.direction, "in");
@@ -34,6 +35,7 @@ TEST(MessageTap, MakesRowsOfFrames) {
 }
 
 TEST(MessageTap, ARefusalIsAListAndHasItsLatency) {
+    std::string made;
     const auto refused = message_row("CP1",
                                      {.direction = Frame::Direction::out,
                                       .type = Frame::Type::call_error,
@@ -42,12 +44,38 @@ TEST(MessageTap, ARefusalIsAListAndHasItsLatency) {
                                       .payload = R"("NotImplemented","",{})",
                                       .call_at = now.mono - 12ms,
                                       .violation = "unknown action"},
-                                     now);
+                                     now, made);
     EXPECT_EQ(refused.direction, "out");
     EXPECT_EQ(refused.type, "CALLERROR");
     EXPECT_EQ(refused.payload, R"(["NotImplemented","",{}])");
     EXPECT_EQ(refused.latency_ms, 12);
     EXPECT_EQ(refused.violation, "unknown action");
+}
+
+TEST(LogAllowance, ABurstIsKeptAndThenAShare) {
+    LogAllowance allowance;
+    Instant at{1h};
+    const auto kept_of = [&](int frames) {
+        int kept = 0;
+        for (int i = 0; i < frames; ++i) kept += allowance.take(at) ? 1 : 0;
+        return kept;
+    };
+    EXPECT_EQ(kept_of(6'000), 5'000);
+    at += 10s;
+    EXPECT_EQ(kept_of(6'000), 500);
+    at -= 5s;
+    EXPECT_EQ(kept_of(1), 0);
+    at += 1h;
+    EXPECT_EQ(kept_of(6'000), 5'000);
+}
+
+TEST(LogAllowance, AChargerThatReportsEverySecondIsKeptWhole) {
+    LogAllowance allowance;
+    Instant at{1h};
+    for (int second = 0; second < 10'000; ++second) {
+        at += 1s;
+        for (int frame = 0; frame < 8; ++frame) ASSERT_TRUE(allowance.take(at));
+    }
 }
 
 TEST(MessageTap, IsConfigured) {

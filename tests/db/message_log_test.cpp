@@ -73,8 +73,9 @@ TEST_F(Logged, KeepsWhatItGotInOrder) {
     first.type = "CALLRESULT";
     first.latency_ms = 42;
     first.violation = "late";
-    log_->add(first);
-    for (int i = 2; i <= 2500; ++i) log_->add(message(i, "{\"n\":" + std::to_string(i) + "}"));
+    log_->add(view_of(first));
+    for (int i = 2; i <= 2500; ++i)
+        log_->add(view_of(message(i, "{\"n\":" + std::to_string(i) + "}")));
     ASSERT_TRUE(wait_for_written(2500));
     EXPECT_EQ(sql("SELECT count(*), min(id), max(id), bool_and(id::text = message_id) "
                   "FROM message_log"),
@@ -94,12 +95,12 @@ TEST_F(Logged, KeepsWhatItGotInOrder) {
 
 TEST_F(Logged, TakesTextOfAnyKind) {
     open();
-    log_->add(message(1, std::string{"\xFF\0\xC3", 3}));
-    log_->add(message(2, std::string(100'000, 'x')));
+    log_->add(view_of(message(1, std::string{"\xFF\0\xC3", 3})));
+    log_->add(view_of(message(2, std::string(100'000, 'x'))));
     auto odd = message(3, "\\ \" {NULL} '");
     odd.action = std::string{"a\0b", 3};
     odd.message_id = "\xED\xA0\x80";
-    log_->add(odd);
+    log_->add(view_of(odd));
     ASSERT_TRUE(wait_for_written(3));
     EXPECT_EQ(log_->dropped(), 0U);
     const auto items = search({}).items;
@@ -116,7 +117,7 @@ TEST_F(Logged, SecretsAreNowhereInTheTable) {
     open();
     auto row = message(1, R"({"key":"AuthorizationKey","value":"c0ffee"})");
     row.action = "ChangeConfiguration";
-    log_->add(row);
+    log_->add(view_of(row));
     ASSERT_TRUE(wait_for_written(1));
     EXPECT_EQ(sql("SELECT count(*) FROM message_log m WHERE m::text LIKE '%c0ffee%'"), "0");
     EXPECT_EQ(sql("SELECT payload FROM message_log"),
@@ -128,20 +129,20 @@ TEST_F(Logged, TheOldestAreDroppedWhenItIsFullAndAddingNeverWaits) {
     options_.waiting_bytes_max = 1 << 20;
     open("postgresql:///none?host=/nonexistent/socket");
     const auto before = std::chrono::steady_clock::now();
-    for (int i = 1; i <= 5000; ++i) log_->add(message(i));
+    for (int i = 1; i <= 5000; ++i) log_->add(view_of(message(i)));
     EXPECT_LT(std::chrono::steady_clock::now() - before, 1s);
     EXPECT_EQ(log_->dropped(), 4900U);
-    for (int i = 0; i < 100; ++i) log_->add(message(i, std::string(60'000, 'x')));
+    for (int i = 0; i < 100; ++i) log_->add(view_of(message(i, std::string(60'000, 'x'))));
     EXPECT_GT(log_->dropped(), 4900U + 150U) << "bounded by bytes as well";
 }
 
 TEST_F(Logged, GoesOnWhenTheDatabaseIsBack) {
     options_.waiting_rows_max = 10;
     open();
-    log_->add(message(1));
+    log_->add(view_of(message(1)));
     ASSERT_TRUE(wait_for_written(1));
     cluster().stop();
-    for (int i = 2; i <= 30; ++i) log_->add(message(i));
+    for (int i = 2; i <= 30; ++i) log_->add(view_of(message(i)));
     cluster().start();
     // What is lost is counted; the newest are there, once each and in order.
     ASSERT_TRUE(eventually([&] { return log_->written() + log_->dropped() >= 30; }));
@@ -155,10 +156,10 @@ TEST_F(Logged, GoesOnWhenTheDatabaseIsBack) {
 
 TEST_F(Logged, EndsQuicklyWhenTheDatabaseIsFrozen) {
     open();
-    log_->add(message(1));
+    log_->add(view_of(message(1)));
     ASSERT_TRUE(wait_for_written(1));
     cluster().freeze();
-    log_->add(message(2));
+    log_->add(view_of(message(2)));
     const auto before = std::chrono::steady_clock::now();
     log_.reset();
     EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
@@ -167,7 +168,7 @@ TEST_F(Logged, EndsQuicklyWhenTheDatabaseIsFrozen) {
 
 TEST_F(Logged, WhatIsWaitingIsWrittenAtTheEnd) {
     open();
-    for (int i = 1; i <= 3000; ++i) log_->add(message(i));
+    for (int i = 1; i <= 3000; ++i) log_->add(view_of(message(i)));
     ASSERT_TRUE(wait_for_written(1));
     log_.reset();
     EXPECT_EQ(sql("SELECT count(*) FROM message_log"), "3000");
@@ -185,7 +186,7 @@ TEST_F(Logged, DeletesWhatIsTooOld) {
     EXPECT_EQ(sql("SELECT id FROM message_log"), "6000");
     auto fresh = message(7);
     fresh.at = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    log_->add(fresh);
+    log_->add(view_of(fresh));
     ASSERT_TRUE(wait_for_written(1));
     EXPECT_EQ(sql("SELECT string_agg(id::text, ',' ORDER BY id) FROM message_log"), "6000,6001");
 }
@@ -201,7 +202,7 @@ TEST_F(Logged, DeletesTheOldestWhenThereIsTooMuch) {
         eventually([&] { return sql("SELECT sum(bytes) <= 1048576 FROM message_log") == "t"; }));
     EXPECT_EQ(sql("SELECT min(id), max(id) FROM message_log"), "19516|30000")
         << "no more than needed, and the oldest";
-    for (int i = 0; i < 2000; ++i) log_->add(message(i, std::string(1000, 'x')));
+    for (int i = 0; i < 2000; ++i) log_->add(view_of(message(i, std::string(1000, 'x'))));
     ASSERT_TRUE(wait_for_written(2000));
     ASSERT_TRUE(
         eventually([&] { return sql("SELECT sum(bytes) <= 1048576 FROM message_log") == "t"; }));
@@ -212,7 +213,7 @@ TEST_F(Logged, CountsWhatARowOccupies) {
     open();
     const std::string payload(250, 'x');
     for (int i = 0; i < 20'000; ++i) {
-        log_->add(message(i, payload));
+        log_->add(view_of(message(i, payload)));
         if (i % 5000 != 0) continue;
         ASSERT_TRUE(wait_for_written(static_cast<std::uint64_t>(i)));
     }
@@ -226,10 +227,10 @@ TEST_F(Logged, CountsWhatARowOccupies) {
 
 TEST_F(Logged, IsSearched) {
     open();
-    log_->add(message(1, R"({"info":"100% Sure_thing"})"));
-    log_->add(message(2, R"({"info":"1000 Surexthing"})"));
-    log_->add(message(3, R"({"info":"back\\slash"})", "CP2"));
-    log_->add(message(4, R"({"info":"'quote'"})", "CP2"));
+    log_->add(view_of(message(1, R"({"info":"100% Sure_thing"})")));
+    log_->add(view_of(message(2, R"({"info":"1000 Surexthing"})")));
+    log_->add(view_of(message(3, R"({"info":"back\\slash"})", "CP2")));
+    log_->add(view_of(message(4, R"({"info":"'quote'"})", "CP2")));
     ASSERT_TRUE(wait_for_written(4));
     EXPECT_THAT(ids({.text = "sURE"}), ElementsAre("2", "1"));
     EXPECT_THAT(ids({.text = "100%"}), ElementsAre("1"));
@@ -267,7 +268,7 @@ TEST_F(Logged, ALongLogIsSearchedInPieces) {
 
 TEST_F(Logged, APageIsBoundedInBytes) {
     open();
-    for (int i = 1; i <= 300; ++i) log_->add(message(i, std::string(60'000, 'x')));
+    for (int i = 1; i <= 300; ++i) log_->add(view_of(message(i, std::string(60'000, 'x'))));
     ASSERT_TRUE(wait_for_written(300));
     MessageFilter filter{.limit = 10'000};
     std::size_t found = 0;
