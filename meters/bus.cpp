@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include "meters/bus_link.hpp"
+#include "meters/sunspec.hpp"
 
 namespace busbar::meters {
 namespace {
@@ -25,17 +26,19 @@ Now clock_now() {
 class Device {
 public:
     Device(const Profile& profile, int unit_id)
-        : profile_(profile), unit_id_(unit_id), plan_(plan_reads(profile)) {}
+        : described_(profile), profile_(profile), unit_id_(unit_id), plan_(plan_reads(profile)) {}
 
     // A new connection may lead to another device, or to other ratios.
     void forget() {
         registers_.clear();
         ratios_known_ = false;
+        located_ = false;
     }
 
     // Ratios, if they are not known yet. A meter that refuses them is read without.
     std::optional<LinkFailure> read_once_registers(Link& link, milliseconds timeout) {
         if (ratios_known_) return std::nullopt;
+        if (auto failed = locate(link, timeout)) return failed;
         ratios_known_ = true;
         return read_optional(link, plan_.once, timeout);
     }
@@ -57,14 +60,65 @@ public:
         return read_optional(link, plan_.slow, timeout);
     }
 
+    // The same for a device that needs its time: one request of it. True behind the last of them.
+    std::optional<LinkFailure> read_slow_step(Link& link, milliseconds timeout, bool& finished) {
+        if (once_refused_) ratios_known_ = false;
+        finished = slow_step_ + 1 >= plan_.slow.size();
+        if (plan_.slow.empty()) return std::nullopt;
+        const std::vector<Block> one{plan_.slow[slow_step_]};
+        slow_step_ = finished ? 0 : slow_step_ + 1;
+        return read_optional(link, one, timeout);
+    }
+
+    const Timing& timing() const { return described_.timing; }
+    bool needs_time() const {
+        return timing().request_gap > milliseconds{0} ||
+               timing().response_timeout > milliseconds{0};
+    }
+
     Values values() const { return decode(profile_, registers_); }
     Identity identity() const { return decode_identity(profile_, registers_); }
     std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }
 
 private:
+    // A SunSpec device says itself where its registers are.
+    std::optional<LinkFailure> locate(Link& link, milliseconds timeout) {
+        if (located_ || !described_.sunspec) return std::nullopt;
+        SunspecSearch search{described_.sunspec->ids};
+        while (const auto block = search.next()) {
+            std::array<std::uint16_t, 2> words{};
+            const auto failed = read_words(link, *block, words, timeout);
+            if (failed && !failed->connection_stays()) return failed;
+            if (failed) {
+                search.refuse();
+            } else {
+                search.take(words);
+            }
+        }
+        if (!search.found()) {
+            return LinkFailure{LinkFailure::Kind::refused,
+                               "unit " + std::to_string(unit_id_) + ": " + search.failure()};
+        }
+        profile_ = at_model(described_, search.found()->address);
+        plan_ = plan_reads(profile_, only_listed_);
+        slow_step_ = 0;
+        located_ = true;
+        return std::nullopt;
+    }
+
+    std::optional<LinkFailure> read_words(Link& link, Block block, std::span<std::uint16_t> words,
+                                          milliseconds timeout) {
+        // Some devices drop what comes too close behind an answer.
+        std::this_thread::sleep_until(answered_at_ + timing().request_gap);
+        auto failed = link.read(unit_id_, profile_.function_code, block, words,
+                                std::max(timeout, timing().response_timeout));
+        answered_at_ = clock_now().mono;
+        return failed;
+    }
+
     std::optional<LinkFailure> read_block(Link& link, Block block, milliseconds timeout) {
         std::array<std::uint16_t, 125> words{};
-        auto failed = link.read(unit_id_, profile_.function_code, block, words, timeout);
+        auto failed = read_words(link, block, words, timeout);
         if (failed) {
             registers_.erase(block);
             failed->text = "registers " + std::to_string(block.address) + " to " +
@@ -99,10 +153,14 @@ private:
         return std::nullopt;
     }
 
-    Profile profile_;
+    Profile described_;
+    Profile profile_;  // the same, with the addresses of this device
     int unit_id_;
     ReadPlan plan_;
     Registers registers_;
+    Instant answered_at_{};
+    std::size_t slow_step_ = 0;
+    bool located_ = false;
     bool ratios_known_ = false;
     bool once_refused_ = false;
     bool only_listed_ = false;
@@ -155,7 +213,9 @@ private:
             : settings(std::move(meter_settings)),
               device(settings.profile, settings.unit_id),
               due(start),
-              slow_due(start) {}
+              slow_due(start) {
+            settings.poll_period = std::max(settings.poll_period, device.timing().poll_period_min);
+        }
         MeterSettings settings;
         Device device;
         Instant due;
@@ -183,7 +243,7 @@ private:
         auto failed = link_.connect(settings_.timeout);
         if (!failed) {
             for (Meter& meter : meters_) meter.device.forget();
-            return true;
+            return settle();
         }
         ++connect_failures_;
         const Instant again = clock_now().mono + retry_wait(settings_, connect_failures_);
@@ -194,6 +254,15 @@ private:
         return false;
     }
 
+    // Some devices do not answer right behind a connection. False when it is time to stop.
+    bool settle() {
+        milliseconds delay{0};
+        for (const Meter& meter : meters_) {
+            delay = std::max(delay, meter.device.timing().connect_delay);
+        }
+        return delay == milliseconds{0} || wait_until(clock_now().mono + delay);
+    }
+
     void poll(Meter& meter) {
         const bool worked = meter.failures == 0 && connect_failures_ == 0;
         auto failed = read(meter);
@@ -202,6 +271,7 @@ private:
             failed = link_.connect(settings_.timeout);
             if (!failed) {
                 for (Meter& each : meters_) each.device.forget();
+                if (!settle()) return;
                 failed = read(meter);
             }
         }
@@ -231,8 +301,13 @@ private:
     // part of the next reading; a connection lost here shows at the next poll.
     void read_slow(Meter& meter, Instant now) {
         if (now >= meter.slow_due) {
-            meter.slow_due = next_due(meter.slow_due, settings_.slow_period, now);
-            if (meter.device.read_slow(link_, settings_.timeout)) link_.close();
+            bool finished = true;
+            const bool lost = (meter.device.needs_time()
+                                   ? meter.device.read_slow_step(link_, settings_.timeout, finished)
+                                   : meter.device.read_slow(link_, settings_.timeout))
+                                  .has_value();
+            if (finished) meter.slow_due = next_due(meter.slow_due, settings_.slow_period, now);
+            if (lost) link_.close();
         }
         for (const std::string& warning : meter.device.take_warnings()) {
             spdlog::debug("meter value missing meter={} reason=\"{}\"", meter.settings.name,
@@ -297,6 +372,7 @@ ReadOutcome read_once(const Profile& profile, const std::string& host, std::uint
     Link link{host, port};
     Device device{profile, unit_id};
     auto failed = link.connect(timeout);
+    if (!failed) std::this_thread::sleep_for(profile.timing.connect_delay);
     if (!failed) failed = device.read_once_registers(link, timeout);
     if (!failed) failed = device.read_fast(link, timeout);
     if (failed) {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "meters/registers.hpp"
+#include "meters/sunspec.hpp"
 
 namespace busbar::meters {
 namespace {
@@ -107,6 +108,14 @@ ReadRequest parse_request(modbus_t* client, const std::uint8_t* request, int len
             request[at + 3] << 8 | request[at + 4]};
 }
 
+// Where the model of a SunSpec profile begins: right behind the marker.
+constexpr std::uint16_t model_address = 40002;
+
+// The profile with the addresses it is served at.
+Profile served_profile(const Profile& profile) {
+    return profile.sunspec ? at_model(profile, model_address) : profile;
+}
+
 // Every quantity of the profile at 0, so that all its registers exist.
 Values zeros(const Profile& profile) {
     Values values;
@@ -119,14 +128,15 @@ Values zeros(const Profile& profile) {
 class MeterServer::Worker {
 public:
     Worker(const Profile& profile, const std::string& host, std::uint16_t port)
-        : profile_(profile),
+        : profile_(served_profile(profile)),
           listener_(listen_at(host, port)),
           port_(port_of(listener_.value())),
           wake_(eventfd(0, EFD_CLOEXEC)),
           mapping_(modbus_mapping_new(0, 0, registers_max, registers_max)),
-          values_(zeros(profile)) {
+          values_(zeros(profile_)) {
         if (!mapping_ || wake_.value() < 0) refuse(ENOMEM, host, port);
-        const ReadPlan plan = plan_reads(profile);
+        const ReadPlan plan = plan_reads(profile_);
+        if (profile.sunspec) write_sunspec(*profile.sunspec);
         for (const auto* blocks : {&plan.once, &plan.fast, &plan.slow}) {
             blocks_.insert(blocks_.end(), blocks->begin(), blocks->end());
         }
@@ -174,6 +184,22 @@ public:
     }
 
 private:
+    // The marker, one model, and the end of the list of models.
+    void write_sunspec(const SunspecModels& sunspec) {
+        const int end = model_address + sunspec.registers;
+        const std::map<int, int> words{{model_address - 2, 0x5375},
+                                       {model_address - 1, 0x6E53},
+                                       {model_address, sunspec.ids.front()},
+                                       {model_address + 1, sunspec.registers - 2},
+                                       {end, 0xFFFF},
+                                       {end + 1, 0}};
+        for (const auto& [address, word] : words) {
+            mapping_->tab_registers[address] = static_cast<std::uint16_t>(word);
+            mapping_->tab_input_registers[address] = static_cast<std::uint16_t>(word);
+        }
+        blocks_.push_back({model_address - 2, static_cast<std::uint16_t>(sunspec.registers + 4)});
+    }
+
     void write_registers() {
         const Registers registers = encode(profile_, values_);
         for (const auto& [address, word] : registers.words()) {

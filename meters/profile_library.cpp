@@ -53,7 +53,8 @@ LoadedProfiles load_profiles(const std::filesystem::path& folder) {
         text.resize(static_cast<std::size_t>(stream.gcount()));
         ParsedProfile parsed = parse_profile(text);
         for (const ProfileProblem& problem : parsed.problems) {
-            loaded.problems.push_back(file.string() + ": " + to_string(problem));
+            const std::string line = problem.line > 0 ? ":" + std::to_string(problem.line) : "";
+            loaded.problems.push_back(file.string() + line + ": " + to_string(problem));
         }
         if (!parsed.profile) continue;
         const auto same = std::ranges::find(loaded.profiles, parsed.profile->name, &Profile::name);

@@ -1,37 +1,14 @@
 #include "meters/registers.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <limits>
 #include <set>
 #include <utility>
 
 namespace busbar::meters {
 namespace {
 
-int bit_count(NumberType type) { return 16 * register_count(type); }
-
-bool is_signed(NumberType type) {
-    return type == NumberType::s16 || type == NumberType::s32 || type == NumberType::s64;
-}
-bool is_float(NumberType type) { return type == NumberType::f32 || type == NumberType::f64; }
-
-// The pattern integers use for "no value".
-std::uint64_t no_value_bits(NumberType type) {
-    const int bits = bit_count(type);
-    if (is_signed(type)) return std::uint64_t{1} << (bits - 1);
-    return bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
-}
-
-std::vector<std::uint16_t> split_words(std::uint64_t bits, NumberType type, WordOrder order) {
-    std::vector<std::uint16_t> words;
-    for (int shift = bit_count(type) - 16; shift >= 0; shift -= 16) {
-        words.push_back(static_cast<std::uint16_t>(bits >> shift));
-    }
-    if (order == WordOrder::low_first) std::ranges::reverse(words);
-    return words;
-}
+constexpr int exponent_max = 10;  // of a scale register; beyond it the register holds nonsense
 
 // raw x scale, divided where the scale is 1/n: 2301 x 0.1 is then 230.1 exactly.
 double apply_scale(double raw, double scale) {
@@ -40,89 +17,57 @@ double apply_scale(double raw, double scale) {
     return raw * scale;
 }
 
-double remove_scale(double value, double scale) {
-    const double inverse = std::round(1 / scale);
-    if (std::abs(scale) < 1 && std::abs(inverse * scale - 1) < 1e-9) return value * inverse;
-    return value / scale;
-}
-
-// Quantities load management lives on; the others may be older.
-bool is_fast(const Quantity& quantity) {
-    for (const char* kind : {"voltage", "current", "activePower"}) {
-        for (const char* phase : {"L1", "L2", "L3"}) {
-            if (quantity.name == std::string{kind} + phase) return true;
-        }
-    }
-    return quantity.name == "activePowerTotal";
+// value x 10^exponent, divided where that is 1/n.
+double shift_decimal(double value, int exponent) {
+    const double power = std::pow(10.0, std::abs(exponent));
+    return exponent < 0 ? value / power : value * power;
 }
 
 std::string phase_power_of(const Quantity& current) {
     return "activePower" + current.name.substr(current.name.size() - 2);
 }
 
-// Collects what must be read and cuts it into requests.
-class Planner {
-public:
-    Planner(const Profile& profile, bool only_listed)
-        : registers_max_(profile.registers_per_read_max),
-          unlisted_max_(only_listed ? 0 : profile.unlisted_registers_max) {
-        for (const Quantity& quantity : profile.quantities) {
-            list(quantity.address, register_count(quantity.type));
-            if (quantity.sign_register) list(quantity.sign_register->address, 1);
-        }
-    }
+std::vector<std::uint16_t> with_byte_order(std::vector<std::uint16_t> words, ByteOrder order) {
+    if (order == ByteOrder::high_first) return words;
+    for (std::uint16_t& word : words) word = static_cast<std::uint16_t>(word << 8 | word >> 8);
+    return words;
+}
 
-    // Blocks over the spans {address, count}; whole spans only.
-    std::vector<Block> cut(const std::set<std::pair<int, int>>& spans) const {
-        std::vector<Block> blocks;
-        for (const auto& [address, count] : spans) {
-            const int end = address + count;
-            if (!blocks.empty()) {
-                Block& block = blocks.back();
-                const int block_end = block.address + block.count;
-                if (end <= block_end) continue;
-                if (end - block.address <= registers_max_ &&
-                    unlisted(block_end, address) <= unlisted_max_) {
-                    block.count = static_cast<std::uint16_t>(end - block.address);
-                    continue;
-                }
-            }
-            blocks.push_back(
-                {static_cast<std::uint16_t>(address), static_cast<std::uint16_t>(count)});
-        }
-        return blocks;
-    }
+std::optional<double> read_number(const Profile& profile, const Registers& registers,
+                                  std::uint16_t address, NumberType type) {
+    const auto words = read_words(profile, registers, address, register_count(type));
+    if (!words) return std::nullopt;
+    return decode_number(*words, type, profile.word_order);
+}
 
-private:
-    void list(int address, int count) {
-        for (int at = address; at < address + count; ++at) listed_.insert(at);
-    }
-    int unlisted(int from, int to) const {
-        int missing = 0;
-        for (int at = from; at < to; ++at) missing += listed_.contains(at) ? 0 : 1;
-        return missing;
-    }
-
-    int registers_max_;
-    int unlisted_max_;
-    std::set<int> listed_;
-};
-
-bool covered(const std::vector<Block>& blocks, int address, int count) {
-    return std::ranges::any_of(blocks, [&](const Block& block) {
-        return address >= block.address && address + count <= block.address + block.count;
-    });
+std::optional<double> ratio_value(const Profile& profile, const Ratio& ratio,
+                                  const Registers& registers) {
+    const auto raw = read_number(profile, registers, ratio.address, ratio.type);
+    if (!raw) return std::nullopt;
+    return std::max(apply_scale(*raw, ratio.scale), ratio.min);
 }
 
 // The product of the ratios, 1 where the profile has none; nothing if one is not known.
 std::optional<double> ratio_product(const Profile& profile, const Registers& registers) {
     double product = 1;
     for (const Ratio& ratio : profile.ratios) {
-        const auto words = registers.read(ratio.address, register_count(ratio.type));
-        if (!words) return std::nullopt;
-        const auto raw = decode_number(*words, ratio.type, profile.word_order);
-        if (!raw) return std::nullopt;
-        product *= std::max(apply_scale(*raw, ratio.scale), ratio.min);
+        const auto value = ratio_value(profile, ratio, registers);
+        if (!value) return std::nullopt;
+        product *= *value;
+    }
+    return product;
+}
+
+// The product of the ratios the quantity is to be multiplied with.
+std::optional<double> multiplier(const Profile& profile, const Quantity& quantity,
+                                 const Registers& registers) {
+    double product = 1;
+    for (const std::string& name : quantity.times) {
+        const auto ratio = std::ranges::find(profile.ratios, name, &Ratio::name);
+        if (ratio == profile.ratios.end()) return std::nullopt;
+        const auto value = ratio_value(profile, *ratio, registers);
+        if (!value) return std::nullopt;
+        product *= *value;
     }
     return product;
 }
@@ -136,59 +81,98 @@ std::optional<double> scale_of(const Quantity& quantity, std::optional<double> p
     return std::nullopt;
 }
 
+// The power of ten in the scale register; 0 without one.
+std::optional<int> exponent_of(const Profile& profile, const Quantity& quantity,
+                               const Registers& registers) {
+    if (!quantity.scale_register) return 0;
+    const auto value = read_number(profile, registers, *quantity.scale_register, NumberType::s16);
+    if (!value || std::abs(*value) > exponent_max) return std::nullopt;
+    return static_cast<int>(*value);
+}
+
+bool is_met(const Profile& profile, const Condition& condition, const Registers& registers) {
+    const auto words =
+        read_words(profile, registers, condition.address, register_count(condition.type));
+    if (!words) return false;
+    if (condition.values.empty()) {
+        return decode_number(*words, condition.type, profile.word_order).has_value();
+    }
+    const std::uint64_t bits = join_words(*words, profile.word_order);
+    return std::ranges::find(condition.values, bits) != condition.values.end();
+}
+
 // The number in the quantity's registers with its direction, not yet scaled.
 std::optional<double> signed_raw(const Profile& profile, const Quantity& quantity,
                                  const Registers& registers) {
-    const auto words = registers.read(quantity.address, register_count(quantity.type));
+    if (quantity.condition && !is_met(profile, *quantity.condition, registers)) {
+        return std::nullopt;
+    }
+    const auto words =
+        read_words(profile, registers, quantity.address, register_count(quantity.type));
     if (!words) return std::nullopt;
     const std::uint64_t bits = join_words(*words, profile.word_order);
     if (std::ranges::find(quantity.invalid, bits) != quantity.invalid.end()) return std::nullopt;
     const auto raw = decode_number(*words, quantity.type, profile.word_order);
     if (!raw || !quantity.sign_register) return raw;
-    const auto sign = registers.read(quantity.sign_register->address, 1);
+    const auto sign = read_words(profile, registers, quantity.sign_register->address, 1);
     if (!sign) return std::nullopt;
     return sign->front() == quantity.sign_register->negative_when ? -*raw : *raw;
 }
 
+std::optional<double> meaning_of(const Quantity& quantity, double raw) {
+    for (const auto& [number, meaning] : quantity.meanings) {
+        if (static_cast<double>(number) == raw) return meaning;
+    }
+    return std::nullopt;
+}
+
+std::optional<double> value_of(const Profile& profile, const Quantity& quantity,
+                               const Registers& registers, std::optional<double> product) {
+    auto raw = signed_raw(profile, quantity, registers);
+    if (raw && !quantity.meanings.empty()) raw = meaning_of(quantity, *raw);
+    const auto scale = scale_of(quantity, product);
+    const auto exponent = exponent_of(profile, quantity, registers);
+    const auto factor = multiplier(profile, quantity, registers);
+    if (!raw || !scale || !exponent || !factor) return std::nullopt;
+    double value = shift_decimal(apply_scale(*raw, *scale), *exponent) * *factor;
+    if (quantity.tenth_above && std::abs(value) > *quantity.tenth_above) value /= 10;
+    return value == 0 ? 0 : value;
+}
+
 // Whether the phase feeds into the grid. Unknown counts as drawing: the breaker is safe that way.
-bool phase_exports(const Profile& profile, const Quantity& current, const Registers& registers) {
-    const Quantity* power = profile.quantity(phase_power_of(current));
-    if (power == nullptr) return false;
+bool phase_exports(const Profile& profile, const Quantity& current, const Registers& registers,
+                   const Values& values) {
+    const std::string name = phase_power_of(current);
+    const Quantity* power = profile.quantity(name);
+    if (power == nullptr) {
+        const auto sum = values.find(name);
+        return sum != values.end() && sum->second < 0;
+    }
+    // The direction is known even while the scale is not.
     const auto raw = signed_raw(profile, *power, registers);
     const bool inverted = power->scale_steps.empty() && power->scale < 0;
     return raw && (inverted ? -*raw : *raw) < 0;
 }
 
-}  // namespace
-
-ReadPlan plan_reads(const Profile& profile, bool only_listed) {
-    const Planner planner{profile, only_listed};
-    ReadPlan plan;
-    std::set<std::pair<int, int>> once;
-    for (const Ratio& ratio : profile.ratios) {
-        once.insert({ratio.address, register_count(ratio.type)});
+// Sums whose parts are all known.
+void add_sums(const Profile& profile, Values& values) {
+    for (const Sum& sum : profile.sums) {
+        double total = 0;
+        bool complete = true;
+        const auto add = [&](const std::vector<std::string>& parts, double sign) {
+            for (const std::string& part : parts) {
+                const auto found = values.find(part);
+                complete = complete && found != values.end();
+                if (complete) total += sign * found->second;
+            }
+        };
+        add(sum.of, 1);
+        add(sum.minus, -1);
+        if (complete) values[sum.name] = total == 0 ? 0 : total;
     }
-    for (const Identification& item : profile.identification) {
-        once.insert({item.address, register_count(item.type)});
-    }
-    plan.once = planner.cut(once);
-
-    std::set<std::pair<int, int>> fast;
-    std::set<std::pair<int, int>> slow;
-    for (const Quantity& quantity : profile.quantities) {
-        auto& spans = is_fast(quantity) ? fast : slow;
-        spans.insert({quantity.address, register_count(quantity.type)});
-        if (quantity.sign_register) spans.insert({quantity.sign_register->address, 1});
-    }
-    // A meter without per-phase values: everything it has is what we live on.
-    if (fast.empty()) std::swap(fast, slow);
-    plan.fast = planner.cut(fast);
-    std::erase_if(slow, [&](const std::pair<int, int>& span) {
-        return covered(plan.fast, span.first, span.second);
-    });
-    plan.slow = planner.cut(slow);
-    return plan;
 }
+
+}  // namespace
 
 void Registers::store(std::uint16_t address, std::span<const std::uint16_t> words) {
     for (const std::uint16_t word : words) words_[address++] = word;
@@ -211,163 +195,41 @@ std::optional<std::vector<std::uint16_t>> Registers::read(std::uint16_t address,
     return words;
 }
 
-std::uint64_t join_words(std::span<const std::uint16_t> words, WordOrder order) {
-    std::uint64_t bits = 0;
-    for (std::size_t index = 0; index < words.size(); ++index) {
-        const std::size_t from = order == WordOrder::high_first ? index : words.size() - 1 - index;
-        bits = bits << 16 | words[from];
-    }
-    return bits;
+std::optional<std::vector<std::uint16_t>> read_words(const Profile& profile,
+                                                     const Registers& registers,
+                                                     std::uint16_t address, int count) {
+    auto words = registers.read(address, count);
+    if (!words) return std::nullopt;
+    return with_byte_order(std::move(*words), profile.byte_order);
 }
 
-std::optional<double> decode_number(std::span<const std::uint16_t> words, NumberType type,
-                                    WordOrder order) {
-    const std::uint64_t bits = join_words(words, order);
-    if (is_float(type)) {
-        const double value = type == NumberType::f32
-                                 ? double{std::bit_cast<float>(static_cast<std::uint32_t>(bits))}
-                                 : std::bit_cast<double>(bits);
-        if (!std::isfinite(value)) return std::nullopt;
-        return value;
+Values decode_ratios(const Profile& profile, const Registers& registers) {
+    Values values;
+    for (const Ratio& ratio : profile.ratios) {
+        if (const auto value = ratio_value(profile, ratio, registers)) values[ratio.name] = *value;
     }
-    if (bits == no_value_bits(type)) return std::nullopt;
-    switch (type) {
-        case NumberType::s16:
-            return static_cast<std::int16_t>(bits);
-        case NumberType::s32:
-            return static_cast<std::int32_t>(bits);
-        case NumberType::s64:
-            return static_cast<double>(static_cast<std::int64_t>(bits));
-        default:
-            return static_cast<double>(bits);
-    }
-}
-
-std::vector<std::uint16_t> encode_number(double value, NumberType type, WordOrder order) {
-    if (type == NumberType::f64) {
-        return split_words(std::bit_cast<std::uint64_t>(value), type, order);
-    }
-    if (type == NumberType::f32) {
-        const double bound = std::numeric_limits<float>::max();
-        const double held = std::isnan(value) ? value : std::clamp(value, -bound, bound);
-        return split_words(std::bit_cast<std::uint32_t>(static_cast<float>(held)), type, order);
-    }
-    if (std::isnan(value)) return split_words(no_value_bits(type), type, order);
-    const int bits = bit_count(type);
-    const double rounded = std::round(value);
-    if (is_signed(type)) {
-        const double beyond = std::ldexp(1.0, bits - 1);
-        const std::int64_t highest = bits == 64 ? std::numeric_limits<std::int64_t>::max()
-                                                : (std::int64_t{1} << (bits - 1)) - 1;
-        const std::int64_t number = rounded >= beyond    ? highest
-                                    : rounded <= -beyond ? -highest
-                                                         : static_cast<std::int64_t>(rounded);
-        return split_words(static_cast<std::uint64_t>(number), type, order);
-    }
-    const std::uint64_t highest = no_value_bits(type) - 1;
-    const double beyond = std::ldexp(1.0, bits);
-    const std::uint64_t number = rounded >= beyond - 1 ? highest
-                                 : rounded <= 0        ? 0
-                                                       : static_cast<std::uint64_t>(rounded);
-    return split_words(std::min(number, highest), type, order);
+    return values;
 }
 
 Values decode(const Profile& profile, const Registers& registers) {
     const auto product = ratio_product(profile, registers);
     Values values;
     for (const Quantity& quantity : profile.quantities) {
-        const auto raw = signed_raw(profile, quantity, registers);
-        const auto scale = scale_of(quantity, product);
-        if (!raw || !scale) continue;
-        double value = apply_scale(*raw, *scale);
-        if (quantity.sign_from_phase_power) {
-            value = std::abs(value);
-            if (phase_exports(profile, quantity, registers)) value = -value;
+        if (const auto value = value_of(profile, quantity, registers, product)) {
+            values[quantity.name] = *value;
         }
-        values[quantity.name] = value == 0 ? 0 : value;
     }
-    for (const Sum& sum : profile.sums) {
-        double total = 0;
-        bool complete = true;
-        for (const std::string& part : sum.of) {
-            const auto found = values.find(part);
-            complete = complete && found != values.end();
-            if (complete) total += found->second;
-        }
-        if (complete) values[sum.name] = total;
-    }
-    return values;
-}
-
-Identity decode_identity(const Profile& profile, const Registers& registers) {
-    Identity identity;
-    for (const Identification& item : profile.identification) {
-        const auto words = registers.read(item.address, register_count(item.type));
-        if (!words) {
-            identity.as_expected = identity.as_expected && item.expected.empty();
-            continue;
-        }
-        const std::uint64_t bits = join_words(*words, profile.word_order);
-        if (const auto value = decode_number(*words, item.type, profile.word_order)) {
-            identity.values[item.name] = *value;
-        }
-        const bool as_expected =
-            item.expected.empty() || std::ranges::find(item.expected, bits) != item.expected.end();
-        identity.as_expected = identity.as_expected && as_expected;
-    }
-    return identity;
-}
-
-Registers encode(const Profile& profile, const Values& values) {
-    Values known = values;
-    for (const Sum& sum : profile.sums) {
-        const auto total = values.find(sum.name);
-        if (total == values.end()) continue;
-        // The parts that were given stay; the first that was not takes what is left.
-        double rest = total->second;
-        std::string open;
-        for (const std::string& part : sum.of) {
-            const auto given = values.find(part);
-            if (given != values.end()) {
-                rest -= given->second;
-            } else if (open.empty()) {
-                open = part;
-            } else {
-                known[part] = 0;
-            }
-        }
-        if (!open.empty()) known[open] = rest;
-    }
-
-    Registers registers;
-    const auto put = [&](std::uint16_t address, NumberType type, double raw) {
-        registers.store(address, encode_number(raw, type, profile.word_order));
-    };
-    for (const Ratio& ratio : profile.ratios) {
-        const auto given = known.find(ratio.name);
-        put(ratio.address, ratio.type,
-            remove_scale(given == known.end() ? 1 : given->second, ratio.scale));
-    }
-    for (const Identification& item : profile.identification) {
-        const std::uint64_t bits = item.expected.empty() ? 0 : item.expected.front();
-        registers.store(item.address, split_words(bits, item.type, profile.word_order));
-    }
-    const auto product = ratio_product(profile, registers);
+    // Before the directions, which may follow from a sum, and after them, for sums of currents.
+    add_sums(profile, values);
     for (const Quantity& quantity : profile.quantities) {
-        const auto given = known.find(quantity.name);
-        const auto scale = scale_of(quantity, product);
-        if (given == known.end() || !scale) continue;
-        double raw = remove_scale(given->second, *scale);
-        if (quantity.sign_register) {
-            const std::uint16_t negative = quantity.sign_register->negative_when;
-            const std::uint16_t positive = negative == 0 ? 1 : 0;
-            registers.store(quantity.sign_register->address,
-                            std::vector{raw < 0 ? negative : positive});
-        }
-        if (quantity.sign_register || quantity.sign_from_phase_power) raw = std::abs(raw);
-        put(quantity.address, quantity.type, raw);
+        const auto found = values.find(quantity.name);
+        if (!quantity.sign_from_phase_power || found == values.end()) continue;
+        const double amount = std::abs(found->second);
+        const bool exports = amount > 0 && phase_exports(profile, quantity, registers, values);
+        found->second = exports ? -amount : amount;
     }
-    return registers;
+    add_sums(profile, values);
+    return values;
 }
 
 Reading make_reading(std::string meter, Values values, Now at) {

@@ -33,7 +33,8 @@ struct ReadPlan {
     friend bool operator==(const ReadPlan&, const ReadPlan&) = default;
 };
 
-// The fewest requests within the limits of the profile. With `only_listed` no request spans a
+// The fewest requests within the limits of the profile; a number is never cut in two, and stays
+// with its scale register where the limits allow it. With `only_listed` no request spans a
 // register the profile does not list: for meters that refuse the wider reads.
 ReadPlan plan_reads(const Profile& profile, bool only_listed = false);
 
@@ -53,6 +54,11 @@ private:
     std::map<std::uint16_t, std::uint16_t> words_;
 };
 
+// The words from `address` on with their bytes in order, or nothing if one is not known.
+std::optional<std::vector<std::uint16_t>> read_words(const Profile& profile,
+                                                     const Registers& registers,
+                                                     std::uint16_t address, int count);
+
 // The raw bits of a number that lies in `words` (as many as its type takes).
 std::uint64_t join_words(std::span<const std::uint16_t> words, WordOrder order);
 
@@ -60,6 +66,9 @@ std::uint64_t join_words(std::span<const std::uint16_t> words, WordOrder order);
 // value": all bits set (unsigned) and the most negative number (signed).
 std::optional<double> decode_number(std::span<const std::uint16_t> words, NumberType type,
                                     WordOrder order);
+
+// The words that hold these bits, as many as the type takes.
+std::vector<std::uint16_t> split_words(std::uint64_t bits, NumberType type, WordOrder order);
 
 // The words of a number: integers rounded and held within what the type can say; NaN becomes the
 // pattern for "no value".
@@ -69,10 +78,18 @@ std::vector<std::uint16_t> encode_number(double value, NumberType type, WordOrde
 // not known, a pattern for "no value", a scale that follows from a ratio that is not known.
 Values decode(const Profile& profile, const Registers& registers);
 
+// The transformer ratios, by name. Absent: a register that is not known.
+Values decode_ratios(const Profile& profile, const Registers& registers);
+
+// A text of two characters a register, up to a NUL, without the spaces behind it.
+std::string decode_text_registers(std::span<const std::uint16_t> words);
+
 // The identification registers, by name; and whether all of them hold what the profile expects.
 struct Identity {
     Values values;
+    std::map<std::string, std::string, std::less<>> texts;
     bool as_expected = true;
+    std::vector<std::string> mismatches;  // "modelCode reads 8, but 6 in a BTicino F4N200"
 };
 Identity decode_identity(const Profile& profile, const Registers& registers);
 

@@ -41,6 +41,7 @@ MAY_INCLUDE = {
 # The only files that may include a third-party header: its prefix, then patterns.
 THIRD_PARTY = {
     "boost/beast": ["net/*.cpp"],
+    "date/": ["base/time_zone.cpp"],
     "pqxx/": ["db/*.cpp", "db/connection.hpp"],
     "libpq": ["db/*.cpp"],
     "sqlite3": ["db/spill.cpp"],
@@ -49,7 +50,7 @@ THIRD_PARTY = {
     "xlsxwriter": ["reports/xlsx.cpp"],
     "hpdf": ["reports/pdf.cpp"],
     "nlohmann/json.hpp": ["base/codec.cpp", "ocpp/session.cpp", "dlm/plan_file.cpp",
-                          "meters/profile.cpp", "app/config*.cpp"],
+                          "meters/profile*.cpp", "app/config*.cpp"],
 }
 UNRULED = ("tests", "bench")
 # Where clocks may be read; everything else is handed the time.
@@ -281,6 +282,15 @@ def check_words(lines, machine_paths):
             yield number, "a path of this machine"
 
 
+def check_benches(text, script):
+    """Benchmarks that script/bench does not run: their claims would be nobody's."""
+    for found in re.finditer(r"^(?:add_executable\((\w+)|foreach\(program ([^)]*))", text,
+                             re.MULTILINE):
+        for name in (found.group(1) or found.group(2)).split():
+            if not re.search(rf"\b{name}\b", script):
+                yield line_at(text, found.start()), f"{name} is in no list of script/bench"
+
+
 # --- Reading a tree -------------------------------------------------------------------------------
 def files_of(root):
     """Paths below root: what git would commit, or for a tree without git everything not skipped."""
@@ -296,6 +306,15 @@ def files_of(root):
         folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
         found += [os.path.relpath(os.path.join(folder, name), root) for name in names]
     return sorted(found)
+
+
+def text_of(root, path):
+    """The file's text; "" if there is none."""
+    try:
+        with open(os.path.join(root, path), encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
 
 
 def machine_paths_of(root):
@@ -324,12 +343,15 @@ def violations(root):
                       *check_functions(path, text, code), *check_sleep(path, code)]
         elif path.endswith(".py"):
             found += [*check_functions(path, text, ""), *check_sleep(path, text)]
+        elif path == "bench/CMakeLists.txt":
+            found += check_benches(text, text_of(root, "script/bench"))
         for number, what in sorted(found):
             yield f"{path}:{number}: {what}"
 
 
 # --- The rules tried on made-up trees -------------------------------------------------------------
 CLEAN = {
+    "base/time_zone.cpp": "#include <date/tz.h>\n",
     "base/units.hpp": "// Units.\n#pragma once\n#include <string>\n",
     "site/site.cpp": '#include "db/rows.hpp"\n#include "dlm/a.hpp"\n#include "meters/trust.hpp"\n',
     "sim/socket_runner.cpp": '#include "net/listener.hpp"\n#include "meters/bus_server.hpp"\n',
@@ -367,6 +389,9 @@ BROKEN = [
     ("site/a.cpp", "#include <nlohmann/json.hpp>\n", 1, "only be included by base/codec.cpp"),
     ("meters/trust.cpp", "#include <modbus/modbus.h>\n", 1, "only be included by meters/bus"),
     ("api/a.cpp", "#include <openssl/ssl.h>\n", 1, "only be included by net/"),
+    ("site/a.cpp", "#include <date/tz.h>\n", 1, "only be included by base/time_zone.cpp"),
+    ("bench/CMakeLists.txt", "add_executable(a_bench a.cpp)\n", 1, "is in no list of script/bench"),
+    ("bench/CMakeLists.txt", "\nforeach(program a)\n", 2, "a is in no list of script/bench"),
     ("base/a.hpp", "#pragma once\n", 1, "starts with a comment"),
     ("base/a.hpp", "// A.\nint a();\n", 1, "#pragma once"),
     ("base/a.cpp", "void f() try {\n} catch (...) {\n}\n", 2, "catch of everything"),

@@ -209,9 +209,8 @@ int read_meter(const Options& options) {
     for (const std::string& warning : outcome.warnings) {
         std::cerr << "busbar: some quantities are missing: " << warning << '\n';
     }
-    if (!outcome.identity.as_expected) {
-        std::cerr << "busbar: this does not look like a " << profile->vendor << ' '
-                  << join(profile->models) << '\n';
+    for (const std::string& mismatch : outcome.identity.mismatches) {
+        std::cerr << "busbar: this is another device: " << mismatch << '\n';
     }
     if (options.json) {
         std::cout << reading_json(*profile, outcome);

@@ -16,10 +16,12 @@ int csv_fuzz(const std::uint8_t*, std::size_t);
 int identity_fuzz(const std::uint8_t*, std::size_t);
 int meter_value_fuzz(const std::uint8_t*, std::size_t);
 int opening_hours_fuzz(const std::uint8_t*, std::size_t);
+int p1_fuzz(const std::uint8_t*, std::size_t);
 int plan_fuzz(const std::uint8_t*, std::size_t);
 int profile_fuzz(const std::uint8_t*, std::size_t);
 int receive_fuzz(const std::uint8_t*, std::size_t);
 int session_fuzz(const std::uint8_t*, std::size_t);
+int speedwire_fuzz(const std::uint8_t*, std::size_t);
 int timestamp_fuzz(const std::uint8_t*, std::size_t);
 }
 
@@ -34,10 +36,12 @@ const std::map<std::string, Target> targets{
     {"identity_fuzz", identity_fuzz},
     {"meter_value_fuzz", meter_value_fuzz},
     {"opening_hours_fuzz", opening_hours_fuzz},
+    {"p1_fuzz", p1_fuzz},
     {"plan_fuzz", plan_fuzz},
     {"profile_fuzz", profile_fuzz},
     {"receive_fuzz", receive_fuzz},
     {"session_fuzz", session_fuzz},
+    {"speedwire_fuzz", speedwire_fuzz},
     {"timestamp_fuzz", timestamp_fuzz},
 };
 

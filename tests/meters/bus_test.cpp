@@ -45,7 +45,37 @@ std::chrono::milliseconds elapsed_since(std::chrono::steady_clock::time_point st
 }
 
 TEST(ReadOnce, GivesEveryQuantityOfEveryProfile) {
-    for (const Profile& profile : builtin_profiles()) {
+    for (Profile profile : builtin_profiles()) {
+        profile.timing = {};  // the simulated one needs no time
+        MeterServer server{profile, "127.0.0.1", 0};
+        Values values;
+        for (const Quantity& quantity : profile.quantities) {
+            const auto& steps = quantity.scale_steps;
+            values[quantity.name] = 70 * (steps.empty() ? quantity.scale : steps.front().scale);
+        }
+        server.set(values);
+        const auto outcome = read_once(profile, "127.0.0.1", server.port(), profile.unit_id, 1s);
+        ASSERT_TRUE(outcome.reading) << profile.name << ": " << outcome.error;
+        EXPECT_THAT(outcome.warnings, IsEmpty()) << profile.name;
+        EXPECT_THAT(outcome.identity.mismatches, IsEmpty()) << profile.name;
+        EXPECT_THAT(outcome.reading->quantities, SizeIs(profile.quantity_names().size()))
+            << profile.name;
+    }
+}
+
+TEST(ReadOnce, ADeviceWithoutTheSunspecModelIsRefusedWithWhatItHas) {
+    Profile integers = find_profile("sunspec-meter-int").value();
+    MeterServer server{integers, "127.0.0.1", 0};
+    const Profile floats = find_profile("sunspec-meter-float").value();
+    EXPECT_THAT(read_once(floats, "127.0.0.1", server.port(), 1, 1s).error,
+                HasSubstr("has the SunSpec models 201, but none of 211, 212, 213, 214"));
+    MeterServer other{pac(), "127.0.0.1", 0};
+    EXPECT_THAT(read_once(integers, "127.0.0.1", other.port(), 1, 1s).error,
+                HasSubstr("is no SunSpec device"));
+}
+
+TEST(ReadOnce, GivesTheValuesThatWereSet) {
+    for (const Profile& profile : {pac(), nemo()}) {
         MeterServer server{profile, "127.0.0.1", 0};
         Values values;
         double next = 1;
@@ -63,6 +93,27 @@ TEST(ReadOnce, GivesEveryQuantityOfEveryProfile) {
         EXPECT_EQ(outcome.reading->active_power_watts[2], values["activePowerL3"]);
         EXPECT_TRUE(outcome.reading->energy_import_wh);
     }
+}
+
+TEST(Bus, ADeviceThatNeedsTimeGetsIt) {
+    Profile slow = pac();
+    slow.timing.connect_delay = 150ms;
+    slow.timing.request_gap = 30ms;
+    slow.timing.poll_period_min = 100ms;
+    MeterServer server{slow, "127.0.0.1", 0};
+    server.set({{"currentL1", 5}, {"energyImport", 7000}});
+    Results results;
+    const auto start = std::chrono::steady_clock::now();
+    Bus bus{quick(server.port()), {main_meter(slow)}, results.post()};
+    ASSERT_TRUE(results.wait(is_reading));
+    EXPECT_GE(elapsed_since(start), 145ms);
+    // One of its slow requests a poll: the last of them in the third reading at the latest.
+    const auto complete = results.wait([](const PollResult& result) {
+        return result.reading && result.reading->energy_import_wh.has_value();
+    });
+    ASSERT_TRUE(complete);
+    EXPECT_GE(elapsed_since(start), 245ms);
+    EXPECT_EQ(complete->reading->energy_import_wh, 7000);
 }
 
 TEST(ReadOnce, ResolvesHostNames) {
