@@ -40,9 +40,19 @@ Api::Api(Dependencies dependencies) : dependencies_(std::move(dependencies)) {
     dependencies_.site.on_badge_tap = [&events = dependencies_.events](const site::BadgeTap& tap) {
         events.publish("badge-tap", Access::operate, tap.at, to_json(tap, TimeStyle::milliseconds));
     };
+    dependencies_.events.judge_by([this](std::int64_t token) { return tokens_.role_of(token); });
 }
 
-void Api::set_tokens(std::vector<db::Token> tokens) { tokens_.replace(std::move(tokens)); }
+void Api::set_tokens(std::vector<db::Token> tokens) {
+    tokens_.replace(std::move(tokens));
+    dependencies_.events.tokens_changed();
+}
+
+void Api::note_use(const Identity& identity) {
+    const auto now = dependencies_.now();
+    if (!dependencies_.token_used || !tokens_.note_use(identity.token, now.mono)) return;
+    dependencies_.token_used(identity.token, now.wall);
+}
 
 Api::Caller Api::authenticate(const net::HttpRequest& request) {
     const auto secret = bearer_secret(request.header("Authorization"));
@@ -52,7 +62,10 @@ Api::Caller Api::authenticate(const net::HttpRequest& request) {
                     "one.",
                     "Bearer realm=\"busbar\"")};
     }
-    if (const auto* identity = tokens_.find(*secret)) return {.identity = *identity};
+    if (const auto* identity = tokens_.find(*secret)) {
+        note_use(*identity);
+        return {.identity = *identity};
+    }
     if (const auto wait = failures_.count(request.peer_address, dependencies_.now().mono)) {
         return {.refusal = Problem{
                     .status = 429,
@@ -102,7 +115,8 @@ void Api::handle(net::HttpRequest request, std::function<void(net::HttpResponse)
     route.handle(Call{dependencies_, std::move(request), std::move(found.names),
                       std::move(violations), std::move(respond),
                       caller.identity ? caller.identity->name : std::string{},
-                      caller.identity ? caller.identity->role : Role::viewer});
+                      caller.identity ? caller.identity->role : Role::viewer,
+                      caller.identity ? caller.identity->token : 0});
     dependencies_.audit.flush();
 }
 

@@ -20,7 +20,8 @@ public:
     Api(const Api&) = delete;
     Api& operator=(const Api&) = delete;
 
-    // The tokens that open the interface from now on.
+    // The tokens that open the interface from now on. What others have opened for good ends: event
+    // streams.
     void set_tokens(std::vector<db::Token> tokens);
 
     // Where a request's body goes that is a file, or why it is not even read; nothing for all other
@@ -33,6 +34,7 @@ public:
 private:
     struct Caller;
     Caller authenticate(const net::HttpRequest& request);
+    void note_use(const Identity& identity);
 
     Dependencies dependencies_;
     Tokens tokens_;

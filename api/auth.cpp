@@ -1,6 +1,7 @@
 #include "api/auth.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/secrets.hpp"
 #include "base/text.hpp"
@@ -17,6 +18,7 @@ std::optional<Role> role_from_name(std::string_view name) {
 
 bool permits(Role role, Access access) {
     if (role == Role::admin || access == Access::everyone || access == Access::read) return true;
+    if (access == Access::administer) return false;
     if (access == Access::staff) return role != Role::viewer;
     return role == (access == Access::install ? Role::installer : Role::site_operator);
 }
@@ -33,6 +35,8 @@ std::string_view roles_with(Access access) {
             return "installer or admin";
         case Access::operate:
             return "operator or admin";
+        case Access::administer:
+            return "admin";
     }
     return "";
 }
@@ -47,12 +51,36 @@ std::optional<std::string_view> bearer_secret(std::string_view authorization) {
 }
 
 void Tokens::replace(std::vector<db::Token> tokens) {
-    known_.clear();
+    const auto before = std::exchange(known_, {});
     for (auto& token : tokens) {
         const auto role = role_from_name(token.role);
         if (!role || token.revoked_at) continue;
-        known_.push_back({std::move(token.secret_hash), {std::move(token.name), *role}});
+        auto& known = known_.emplace_back();
+        known.secret_hash = std::move(token.secret_hash);
+        known.identity = {std::move(token.name), *role, token.id};
+        const auto same = std::find_if(before.begin(), before.end(), [&](const Known& other) {
+            return other.identity.token == token.id;
+        });
+        if (same != before.end()) known.noted_at = same->noted_at;
     }
+}
+
+std::optional<Role> Tokens::role_of(std::int64_t token) const {
+    for (const auto& known : known_) {
+        if (known.identity.token == token) return known.identity.role;
+    }
+    return std::nullopt;
+}
+
+bool Tokens::note_use(std::int64_t token, Instant now) {
+    constexpr std::chrono::minutes interval{1};
+    for (auto& known : known_) {
+        if (known.identity.token != token) continue;
+        if (known.noted_at && now < *known.noted_at + interval) return false;
+        known.noted_at = now;
+        return true;
+    }
+    return false;
 }
 
 const Identity* Tokens::find(std::string_view secret) const {

@@ -21,11 +21,12 @@ std::optional<Role> role_from_name(std::string_view name);
 
 // What a route demands of its caller.
 enum class Access {
-    everyone,  // no log-in
-    read,      // any role
-    staff,     // any but viewers
-    install,   // site, meters, chargers
-    operate    // badges, transactions, charger commands
+    everyone,   // no log-in
+    read,       // any role
+    staff,      // any but viewers: what chargers are told to do, and who did what
+    install,    // site, meters, chargers
+    operate,    // badges, transactions
+    administer  // what cannot be undone
 };
 
 bool permits(Role role, Access access);
@@ -40,6 +41,7 @@ std::optional<std::string_view> bearer_secret(std::string_view authorization);
 struct Identity {
     std::string name;  // the token's
     Role role{};
+    std::int64_t token = 0;  // its id
 };
 
 class Tokens {
@@ -50,10 +52,17 @@ public:
     // Whom this secret stands for; null: nobody. Takes the same time whether and where it is found.
     const Identity* find(std::string_view secret) const;
 
+    // The role of a token by its id; nothing if it opens nothing (any more).
+    std::optional<Role> role_of(std::int64_t token) const;
+
+    // A token is used. True if that is worth writing down: once a minute.
+    bool note_use(std::int64_t token, Instant now);
+
 private:
     struct Known {
         std::string secret_hash;
         Identity identity;
+        std::optional<Instant> noted_at{};
     };
     std::vector<Known> known_;
 };

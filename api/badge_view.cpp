@@ -38,7 +38,24 @@ BadgeView badge_view(const db::BadgeSaved& badge) {
     return view;
 }
 
+bool fits(const db::BadgeSaved& badge, const BadgeFilter& filter) {
+    if (filter.status && badge.status != *filter.status) return false;
+    if (filter.group && !equal_ignoring_case(badge.group.value_or(""), *filter.group)) return false;
+    if (!filter.text) return true;
+    const auto wanted = to_lower(*filter.text);
+    const auto holds = [&](std::string_view text) {
+        return to_lower(text).find(wanted) != std::string::npos;
+    };
+    if (holds(badge.id_tag)) return true;
+    for (const auto* text :
+         {&badge.printed_number, &badge.label, &badge.holder, &badge.email, &badge.note}) {
+        if (*text && holds(**text)) return true;
+    }
+    return false;
+}
+
 std::string audit_json(db::BadgeSaved badge) {
+    badge.label = veiled(badge.label);
     badge.holder = veiled(badge.holder);
     badge.email = veiled(badge.email);
     badge.note = veiled(badge.note);

@@ -43,6 +43,14 @@ BOOST_DESCRIBE_STRUCT(BadgeView, (),
 
 BadgeView badge_view(const db::BadgeSaved& badge);
 
+// What a list is narrowed to.
+struct BadgeFilter {
+    std::optional<std::string> text;  // in any of its texts, whatever the case of its letters
+    std::optional<std::string> group;
+    std::optional<std::string> status;
+};
+bool fits(const db::BadgeSaved& badge, const BadgeFilter& filter);
+
 // What an audit entry says of a badge or a group: the same without what people are called or write.
 std::string audit_json(db::BadgeSaved badge);
 std::string audit_json(db::BadgeGroupSaved group);

@@ -134,28 +134,6 @@ const site::Badge* find(const Call& call) {
     return it == call.site().badges.end() ? nullptr : &it->second;
 }
 
-// What a list is narrowed to.
-struct Filter {
-    std::optional<std::string> text;  // in lower case
-    std::optional<std::string> group;
-    std::optional<std::string> status;
-};
-
-bool fits(const site::Badge& badge, const Filter& filter) {
-    if (filter.status && badge.status != *filter.status) return false;
-    if (filter.group && !equal_ignoring_case(badge.group.value_or(""), *filter.group)) return false;
-    if (!filter.text) return true;
-    const auto holds = [&](std::string_view text) {
-        return to_lower(text).find(*filter.text) != std::string::npos;
-    };
-    if (holds(badge.id_tag)) return true;
-    for (const auto* text :
-         {&badge.printed_number, &badge.label, &badge.holder, &badge.email, &badge.note}) {
-        if (*text && holds(**text)) return true;
-    }
-    return false;
-}
-
 // Adds the badge that the body describes, under this idTag.
 void add_badge(const Call& call, std::string id_tag, Body<BadgeEdit> body) {
     site::Badge badge;
@@ -179,8 +157,7 @@ void list_badges(const Call& call) {
     Query query{call};
     const auto limit = static_cast<std::size_t>(query.limit());
     const auto cursor = query.cursor();
-    Filter filter{query.text("text"), query.text("group"), query.text("status")};
-    if (filter.text) filter.text = to_lower(*filter.text);
+    const BadgeFilter filter{query.text("text"), query.text("group"), query.text("status")};
     auto violations = query.violations();
     if (filter.status && filter.status != "active" && filter.status != "blocked") {
         add(violations, {{Defect::bad_value, "/status", "must be active or blocked"}});

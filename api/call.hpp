@@ -25,6 +25,7 @@ struct Call {
     std::function<void(net::HttpResponse)> respond{};
     std::string actor{};       // who asks, for the audit log
     Role role = Role::viewer;  // of who asks
+    std::int64_t token = 0;    // with which; 0: none
 
     site::Site& site() const { return on.site; }
     Now now() const { return on.now(); }

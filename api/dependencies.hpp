@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,13 @@ class Events;
 struct Readiness {
     bool ready = false;
     std::vector<std::string> reasons;
+    // What does not keep it from its work, but should be looked at: "maintenance: ...".
+    std::vector<std::string> degraded{};
+    // The work that is done on the database now and then.
+    std::string maintenance_state{};
+    std::optional<Timestamp> maintenance_run_at{};
+    std::optional<Timestamp> maintenance_error_at{};
+    std::string maintenance_error{};
 };
 
 struct Dependencies {
@@ -44,6 +52,8 @@ struct Dependencies {
     db::Reader* report_reader = nullptr;
     std::unique_ptr<site::Tariffs> tariffs = std::make_unique<site::Tariffs>();
     std::function<std::uint64_t()> random_bits = busbar::random_bits;
+    // A token is used; told at most once a minute for each.
+    std::function<void(std::int64_t token, Timestamp at)> token_used{};
 };
 
 }  // namespace busbar::api

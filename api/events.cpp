@@ -68,8 +68,25 @@ bool Events::has_room() {
     return listeners_.size() < streams_max;
 }
 
-void Events::add(std::shared_ptr<net::EventStream> stream, Role role,
+bool Events::may_listen(std::int64_t token, Role role) const {
+    return !role_of_ || role_of_(token) == role;
+}
+
+void Events::judge_by(std::function<std::optional<Role>(std::int64_t token)> role_of) {
+    role_of_ = std::move(role_of);
+}
+
+void Events::tokens_changed() {
+    for (const auto& listener : listeners_) {
+        if (!may_listen(listener.token, listener.role)) listener.stream->end();
+    }
+    drop_ended();
+}
+
+void Events::add(std::shared_ptr<net::EventStream> stream, std::int64_t token, Role role,
                  std::optional<std::int64_t> last_id, Timestamp now) {
+    // Revoked between the request and its answer.
+    if (!may_listen(token, role)) return stream->end();
     // Something to read at once: a client then knows that it is heard from here on.
     stream->send(": listening\n\n");
     if (last_id && *last_id < forgotten_id_) {
@@ -81,7 +98,7 @@ void Events::add(std::shared_ptr<net::EventStream> stream, Role role,
             stream->send(to_text(event));
         }
     }
-    listeners_.push_back({std::move(stream), role});
+    listeners_.push_back({std::move(stream), token, role});
 }
 
 void Events::drop_ended() {
@@ -105,9 +122,9 @@ void stream_events(const Call& call) {
     net::HttpResponse response;
     response.content_type = "text/event-stream";
     response.headers = {{"Cache-Control", "no-store"}};
-    response.stream = [&events, role = call.role, last_id,
+    response.stream = [&events, token = call.token, role = call.role, last_id,
                        now = call.on.now](std::shared_ptr<net::EventStream> stream) {
-        events.add(std::move(stream), role, last_id, now().wall);
+        events.add(std::move(stream), token, role, last_id, now().wall);
     };
     call.respond(std::move(response));
 }

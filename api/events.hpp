@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,20 +43,28 @@ public:
     // Whether another stream can be taken.
     bool has_room();
 
+    // The role that a token gives now, if any: streams end whose token gives another than when they
+    // were opened. Until this is called, none do.
+    void judge_by(std::function<std::optional<Role>(std::int64_t token)> role_of);
+    void tokens_changed();
+
     // Sends this stream what was missed behind `last_id`, and from now on all events its role may
     // see. What was missed and is no longer kept is told by an event "missed".
-    void add(std::shared_ptr<net::EventStream> stream, Role role,
+    void add(std::shared_ptr<net::EventStream> stream, std::int64_t token, Role role,
              std::optional<std::int64_t> last_id, Timestamp now);
 
 private:
     struct Listener {
         std::shared_ptr<net::EventStream> stream;
+        std::int64_t token;
         Role role;
     };
+    bool may_listen(std::int64_t token, Role role) const;
     void drop_ended();
 
     std::deque<Event> kept_;  // by id
     std::vector<Listener> listeners_;
+    std::function<std::optional<Role>(std::int64_t)> role_of_;
     std::int64_t last_id_;       // of all events so far
     std::int64_t forgotten_id_;  // up to this one they are not kept
 };

@@ -111,6 +111,9 @@ void correct_transaction(const Call& call);
 void list_meter_values(const Call& call);
 void stop_transaction(const Call& call);
 
+// api/orphan_stops.cpp
+void list_orphan_stops(const Call& call);
+
 // api/messages.cpp
 void list_messages(const Call& call);
 void list_messages_of_charge_point(const Call& call);

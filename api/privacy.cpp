@@ -34,10 +34,6 @@ void erase(const Call& call) {
 }  // namespace
 
 void erase_badge(const Call& call) {
-    if (call.role != Role::admin) {
-        return call.respond(to_response(
-            {.status = 403, .detail = "Erasing a badge cannot be undone: only an admin may."}));
-    }
     const auto& id_tag = call.names[0];
     if (id_tag.empty() || site::is_pseudonym(id_tag)) return call.respond(not_found("badge"));
     if (site::is_known_badge(call.site(), id_tag)) return erase(call);

@@ -145,7 +145,7 @@ void add_reservation(const Call& call) {
                  .object_kind = "reservation",
                  .object_id = wanted.chargePoint,
                  .after = to_json(ReservationRequest{wanted.chargePoint, wanted.connectorId,
-                                                     wanted.idTag, std::nullopt, expiry},
+                                                     "(set)", std::nullopt, expiry},
                                   TimeStyle::milliseconds)});
     site::reserve(call.site(), wanted.chargePoint, wanted.connectorId, wanted.idTag, expiry,
                   call.now(),

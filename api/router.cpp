@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, 11> transaction_parameters{
     "active",     "from", "to",     "idTag", "chargePoint", "group",
     "costCentre", "text", "format", "limit", "cursor"};
 
+constexpr std::array<std::string_view, 5> orphan_stop_parameters{"chargePoint", "from", "to",
+                                                                 "limit", "cursor"};
 constexpr std::array<std::string_view, 8> message_parameters{
     "from", "to", "direction", "action", "text", "format", "limit", "cursor"};
 
@@ -66,7 +68,7 @@ constexpr std::array table{
           &remove_charge_point},
     Route{"POST",
           "/api/v1/charge-points/{id}/commands/{Action}",
-          Access::operate,
+          Access::staff,
           "Send an OCPP request to a charge point and wait for its response",
           {},
           &send_command},
@@ -76,13 +78,13 @@ constexpr std::array table{
           configuration_parameters, &show_configuration},
     Route{"PUT",
           "/api/v1/charge-points/{id}/configuration/{key}",
-          Access::install,
+          Access::staff,
           "Set what a configuration key is to be; sent now, and again whenever it differs",
           {},
           &set_configuration_key},
     Route{"DELETE",
           "/api/v1/charge-points/{id}/configuration/{key}",
-          Access::install,
+          Access::staff,
           "Want nothing of a configuration key any more; the charge point keeps its value",
           {},
           &remove_configuration_key},
@@ -151,14 +153,14 @@ constexpr std::array table{
     Route{"GET", "/api/v1/files", Access::read,
           "Firmware, diagnostics and logs, newest first, and those that are expected",
           file_parameters, &list_files},
-    Route{"POST", "/api/v1/files", Access::operate, "Upload a firmware: the body is the file",
+    Route{"POST", "/api/v1/files", Access::staff, "Upload a firmware: the body is the file",
           upload_parameters, &upload_file},
     Route{"GET", "/api/v1/files/{id}", Access::read, "A file", {}, &show_file},
     Route{
         "GET", "/api/v1/files/{id}/content", Access::read, "What is in a file", {}, &download_file},
     Route{"DELETE",
           "/api/v1/files/{id}",
-          Access::operate,
+          Access::staff,
           "Delete a file and every URL for it",
           {},
           &remove_file},
@@ -177,7 +179,7 @@ constexpr std::array table{
           &show_local_list},
     Route{"POST",
           "/api/v1/charge-points/{id}/local-list/sync",
-          Access::install,
+          Access::staff,
           "Bring a charge point's local list up to date, also one that was sent by hand",
           {},
           &synchronise_local_list},
@@ -313,6 +315,9 @@ constexpr std::array table{
           "Ask the charger to end a transaction, or close one that is stuck",
           {},
           &stop_transaction},
+    Route{"GET", "/api/v1/orphan-stops", Access::read,
+          "Stops that fit no transaction, for a person to look at, newest first",
+          orphan_stop_parameters, &list_orphan_stops},
 
     Route{"GET", "/api/v1/messages", Access::read,
           "OCPP messages of all charge points, newest first", message_parameters, &list_messages},
@@ -325,8 +330,8 @@ constexpr std::array table{
 
     Route{"POST",
           "/api/v1/badges/{idTag}/erase",
-          Access::operate,
-          "Forget who a badge belongs to; what was charged with it stays under a pseudonym (admin)",
+          Access::administer,
+          "Forget who a badge belongs to; what was charged with it stays under a pseudonym",
           {},
           &erase_badge},
     Route{"GET", "/api/v1/tariffs", Access::read, "All tariffs, by name", list_parameters,

@@ -106,9 +106,13 @@ std::string version_of(const db::TransactionRow& row) {
     return version;
 }
 
-std::string audit_json(TransactionView view) {
-    if (view.note.text != "null") view.note = std::optional<std::string>{"(set)"};
-    return to_json(view, TimeStyle::milliseconds);
+std::string audit_json(db::TransactionRow row, const std::optional<EnergySoFar>& so_far) {
+    const bool is_reassigned = row.correction && row.correction->badge;
+    row.start.id_tag = "(set)";
+    row.start.badge = "(set)";
+    row.badge = is_reassigned ? "(corrected)" : "(set)";
+    if (row.correction && row.correction->note) row.correction->note = "(set)";
+    return to_json(view_of(row, so_far), TimeStyle::milliseconds);
 }
 
 std::vector<std::string> table_header() {

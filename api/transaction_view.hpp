@@ -73,8 +73,10 @@ TransactionView view_of(const db::TransactionRow& row, const std::optional<Energ
 // What an edit can change, for ETags: any other text means another version.
 std::string version_of(const db::TransactionRow& row);
 
-// The same without what people write about each other, for the audit log.
-std::string audit_json(TransactionView view);
+// The same for the audit log, which nothing is ever taken out of: without what people write about
+// each other and without whose badge it was. Of that only whether it was corrected: "(set)",
+// "(corrected)".
+std::string audit_json(db::TransactionRow row, const std::optional<EnergySoFar>& so_far);
 
 // The table: its header, and a row. Texts that a spreadsheet would take for formulas are guarded.
 std::vector<std::string> table_header();

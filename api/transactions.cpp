@@ -126,13 +126,13 @@ void close_stuck(const Call& call, const Running& running) {
     row.start = running.transaction->start;
     put_in_force(row);
     Change change{"stop", "transaction", std::to_string(row.start.id)};
-    change.before = audit_json(view_of(call, row));
+    change.before = audit_json(row, energy_so_far(call, row));
     auto* charger = running.charger;
     site::TransactionBook book = site::book_of(call.site(), *charger);
     row.stop = site::stop_if_closed(book, *running.transaction, site::closed_by_operator, now.wall);
     put_in_force(row);
     const auto view = api::view_of(row, std::nullopt);
-    change.after = audit_json(view);
+    change.after = audit_json(row, std::nullopt);
     audit(call, std::move(change));
     const auto ticket = site::force_stop(call.site(), *charger, *running.transaction, now);
     call.site().wake_by(now.mono);
@@ -196,15 +196,16 @@ void correct(const Call& call, const db::TransactionRow& before, Body<Correction
     put_in_force(after);
     const auto view = view_of(call, after);
     Change change{"correct", "transaction", std::to_string(before.start.id)};
-    change.before = audit_json(view_of(call, before));
-    change.after = audit_json(view);
+    change.before = audit_json(before, energy_so_far(call, before));
+    change.after = audit_json(after, energy_so_far(call, after));
     audit(call, std::move(change));
-    const auto ticket = site::correct(call.site(), *after.correction);
+    const auto ticket = site::correct(call.site(), {before.start, before.stop}, before.correction,
+                                      *after.correction);
     respond_when_durable(call, ticket, tagged(json_response(200, view), version_of(after)));
 }
 
 net::HttpResponse table_response(const Call& call, const db::TransactionPage& page) {
-    std::string table;
+    std::string table{csv_begin};
     append_csv_row(table, table_header());
     for (const auto& row : page.items) {
         append_csv_row(table, table_row(row, energy_so_far(call, row)));

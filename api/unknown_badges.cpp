@@ -8,6 +8,7 @@
 #include "api/audit.hpp"
 #include "api/handlers.hpp"
 #include "site/badge_learning.hpp"
+#include "site/badge_likeness.hpp"
 
 namespace busbar::api {
 namespace {
@@ -40,7 +41,7 @@ BOOST_DESCRIBE_STRUCT(LearnRequest, (), (chargePointId, seconds))
 
 constexpr std::int32_t seconds_default = 60;
 
-UnknownBadgeView view_of(const site::Site& site, const site::UnknownBadge& badge) {
+UnknownBadgeView view_of(site::Site& site, const site::UnknownBadge& badge) {
     return {badge.idTag,
             badge.firstAt,
             badge.lastAt,

@@ -76,6 +76,7 @@ site::Settings site_settings(const Config& config, const ServerOptions& options,
     settings.load_management = load_management_settings(config, metered);
     settings.minimum_current = Amps::from_double(config.minimum_amps);
     settings.enrolment_always_open = options.demo;
+    settings.meter_sample_interval = std::chrono::seconds{config.meter_sample_seconds};
     settings.time_zone = TimeZone::find(config.time_zone).value_or(TimeZone::of_this_machine());
     return settings;
 }
@@ -113,6 +114,9 @@ public:
         }
         auto dependencies = api_dependencies();
         dependencies.report_reader = report_reader_.get();
+        dependencies.token_used = [this](std::int64_t token, Timestamp at) {
+            token_uses_->used(token, at);
+        };
         dependencies.tariffs->restore(snapshot.states);
         api_ = std::make_unique<api::Api>(std::move(dependencies));
         api_->set_tokens(std::move(snapshot.tokens));
@@ -144,10 +148,6 @@ private:
         db::PostgresJournal::Options options;
         options.url = config_.database_url;
         options.spill_path = spill_path();
-        options.on_state_change = [](const db::PostgresJournal::Health& health) {
-            spdlog::warn("event=journal state={} detail=\"{}\"", db::to_string(health.state),
-                         health.detail);
-        };
         return options;
     }
 
@@ -162,7 +162,10 @@ private:
     db::Maintenance::Options maintenance_options() const {
         db::Maintenance::Options options;
         options.url = config_.database_url;
+        options.token_uses = token_uses_;
         options.retention.samples_days = config_.retention_samples_days;
+        options.retention.limits_days = config_.retention_limits_days;
+        options.retention.security_events_days = config_.retention_security_events_days;
         options.retention.transactions_years = config_.retention_transactions_years;
         options.retention.audit_years = config_.retention_audit_years;
         options.on_state_change = [](const db::Maintenance::Health& health) {
@@ -214,8 +217,21 @@ private:
                                             health.detail);
             }
             readiness.ready = readiness.reasons.empty();
+            tell_maintenance(readiness);
             done(std::move(readiness));
         });
+    }
+
+    // What is not done there keeps nobody from charging, and waits.
+    void tell_maintenance(api::Readiness& readiness) const {
+        const auto health = maintenance_->health();
+        if (health.state == db::Maintenance::State::failing) {
+            readiness.degraded.push_back("maintenance: " + health.detail);
+        }
+        readiness.maintenance_state = db::to_string(health.state);
+        readiness.maintenance_run_at = health.last_run_at;
+        readiness.maintenance_error_at = health.last_error_at;
+        readiness.maintenance_error = health.last_error;
     }
 
     void open_listeners() {
@@ -404,6 +420,7 @@ private:
     std::unique_ptr<site::Site> site_;
     std::unique_ptr<db::Reader> reader_;
     std::unique_ptr<db::Reader> report_reader_;
+    std::shared_ptr<db::TokenUses> token_uses_ = std::make_shared<db::TokenUses>();
     std::unique_ptr<db::Maintenance> maintenance_;
     Instant next_forgetting_{};
     std::unique_ptr<api::Api> api_;

@@ -4,12 +4,17 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
+
+#include <unistd.h>
 
 #include <toml++/toml.h>
 
 #include "app/config_keys.hpp"
+#include "db/database_url.hpp"
 
 namespace busbar::app {
 namespace {
@@ -19,6 +24,18 @@ std::string variable_name(const ConfigKey& key) {
     std::transform(name.begin(), name.end(), name.begin(),
                    [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
     return name;
+}
+
+// Variables that are read elsewhere: by this program, its scripts and its tests, and what container
+// managers set for a service called busbar.
+bool is_read_elsewhere(std::string_view variable) {
+    constexpr std::string_view names[] = {"BUSBAR_CONFIG", "BUSBAR_TOKEN", "BUSBAR_OCPP_SCHEMAS",
+                                          "BUSBAR_PORT"};
+    constexpr std::string_view beginnings[] = {"BUSBAR_TEST_", "BUSBAR_SIMULATION_", "BUSBAR_PORT_",
+                                               "BUSBAR_SERVICE_"};
+    return std::find(std::begin(names), std::end(names), variable) != std::end(names) ||
+           std::any_of(std::begin(beginnings), std::end(beginnings),
+                       [&](auto beginning) { return variable.starts_with(beginning); });
 }
 
 std::string bracketed(std::string_view section, std::string_view name) {
@@ -108,6 +125,7 @@ public:
             const auto line = std::to_string(error.source().begin.line);
             problems_.push_back(
                 {source, "", "line " + line + ": " + std::string{error.description()}});
+            is_unreadable_ = true;
             return;
         }
         for (const auto& [section, content] : table) {
@@ -127,6 +145,32 @@ public:
             const auto text = environment(variable_name(key));
             if (!text) continue;
             set(key, value_of(*text, key.read(config_)), "environment", variable_name(key));
+        }
+    }
+
+    // What is set but says nothing to anybody is a slip of the pen.
+    void find_unknown(const std::vector<std::string>& variables) {
+        for (const auto& variable : variables) {
+            if (!variable.starts_with("BUSBAR_") || is_read_elsewhere(variable)) continue;
+            const auto& keys = config_keys();
+            const bool is_known = std::any_of(keys.begin(), keys.end(), [&](const ConfigKey& key) {
+                return variable_name(key) == variable;
+            });
+            if (!is_known) {
+                problems_.push_back({"environment", variable,
+                                     "there is no such setting: correct its name or unset it"});
+            }
+        }
+    }
+
+    // Nothing is said of keys that could not be read.
+    void find_contradictions(const std::string& source) {
+        if (is_unreadable_) return;
+        for (auto& found : contradictions(config_)) {
+            const bool is_known =
+                std::none_of(found.keys.begin(), found.keys.end(),
+                             [&](const auto& key) { return wrong_keys_.contains(key); });
+            if (is_known) problems_.push_back({source, "", std::move(found.detail)});
         }
     }
 
@@ -153,20 +197,21 @@ private:
 
     void set(const ConfigKey& key, const Parsed& value, const std::string& source,
              const std::string& shown_key) {
-        if (const auto* problem = std::get_if<Mismatch>(&value)) {
-            problems_.push_back({source, shown_key, problem->expected});
-            return;
-        }
-        const auto& read = std::get<ConfigValue>(value);
-        if (const auto problem = key.check(read); !problem.empty()) {
+        const auto* mismatch = std::get_if<Mismatch>(&value);
+        const auto problem =
+            mismatch ? mismatch->expected : key.check(std::get<ConfigValue>(value));
+        if (!problem.empty()) {
             problems_.push_back({source, shown_key, problem});
+            wrong_keys_.insert(bracketed(key.section, key.name));
             return;
         }
-        key.write(config_, read);
+        key.write(config_, std::get<ConfigValue>(value));
     }
 
     Config& config_;
     std::vector<ConfigProblem>& problems_;
+    std::set<std::string> wrong_keys_;
+    bool is_unreadable_ = false;
 };
 
 std::string printed(const ConfigValue& value) {
@@ -190,19 +235,30 @@ std::string printed(const ConfigValue& value) {
     return out.str();
 }
 
-// "postgresql://user:secret@host" and "password=secret" without the secret.
-std::string masked_url(std::string url) {
-    const auto scheme = url.find("://");
-    const auto at = url.find('@');
-    if (scheme != std::string::npos && at != std::string::npos) {
-        const auto colon = url.find(':', scheme + 3);
-        if (colon < at) url.replace(colon + 1, at - colon - 1, "***");
+// The whole file; nothing if it cannot be read, as a directory cannot.
+std::optional<std::string> contents(const std::string& path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) return std::nullopt;
+    std::ifstream in{path, std::ios::binary};
+    if (!in) return std::nullopt;
+    std::string text;
+    char part[4096];
+    while (in.read(part, sizeof part) || in.gcount() > 0) {
+        text.append(part, static_cast<std::size_t>(in.gcount()));
     }
-    if (const auto key = url.find("password="); key != std::string::npos) {
-        const auto end = url.find_first_of(" &", key);
-        url.replace(key + 9, end == std::string::npos ? end : end - key - 9, "***");
+    if (in.bad()) return std::nullopt;
+    return text;
+}
+
+std::vector<std::string> variables_of_ours() {
+    std::vector<std::string> out;
+    for (char** variable = environ; variable && *variable; ++variable) {
+        const std::string_view text{*variable};
+        const auto equals = text.find('=');
+        const bool is_set = equals != std::string_view::npos && equals + 1 < text.size();
+        if (is_set && text.starts_with("BUSBAR_")) out.emplace_back(text.substr(0, equals));
     }
-    return url;
+    return out;
 }
 
 }  // namespace
@@ -212,17 +268,14 @@ std::string to_string(const ConfigProblem& problem) {
 }
 
 ReadConfig read_config(const std::optional<std::string>& toml, const std::string& source,
-                       const Environment& environment) {
+                       const Environment& environment, const std::vector<std::string>& variables) {
     Config config;
     std::vector<ConfigProblem> problems;
     Reader reader{config, problems};
     if (toml) reader.read_toml(*toml, source);
     reader.read_environment(environment);
-    if (problems.empty()) {
-        for (auto& detail : contradictions(config)) {
-            problems.push_back({toml ? source : "configuration", "", std::move(detail)});
-        }
-    }
+    reader.find_unknown(variables);
+    reader.find_contradictions(toml ? source : "configuration");
     if (!problems.empty()) return problems;
     return config;
 }
@@ -234,15 +287,14 @@ ReadConfig read_config_file(const std::optional<std::string>& path) {
         return value;
     };
     const auto file = path ? path : environment("BUSBAR_CONFIG");
-    if (!file) return read_config(std::nullopt, "", environment);
-    std::ifstream in{*file, std::ios::binary};
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (!in) {
+    const auto variables = variables_of_ours();
+    if (!file) return read_config(std::nullopt, "", environment, variables);
+    const auto text = contents(*file);
+    if (!text) {
         return std::vector<ConfigProblem>{
-            {*file, "", "cannot be read: check that it is there and readable"}};
+            {*file, "", "cannot be read: check that it is a file, there and readable"}};
     }
-    return read_config(text.str(), *file, environment);
+    return read_config(text, *file, environment, variables);
 }
 
 std::string print_config(const Config& config) {
@@ -254,7 +306,7 @@ std::string print_config(const Config& config) {
             section = key.section;
         }
         auto value = key.read(config);
-        if (key.secret) value = masked_url(std::get<std::string>(value));
+        if (key.secret) value = db::masked_url(std::get<std::string>(value));
         out.append(key.name).append(" = ").append(printed(value)).append("\n");
     }
     return out;

@@ -29,6 +29,7 @@ struct Config {
     std::string database_url;
     std::string ocpp_address = "0.0.0.0";
     std::int64_t ocpp_port = 9000;
+    std::int64_t meter_sample_seconds = 15;  // how often chargers are asked to send meter values
     std::string web_http_address = "127.0.0.1";
     std::int64_t web_http_port = 8080;
     std::string files_address = "0.0.0.0";
@@ -54,6 +55,8 @@ struct Config {
     std::int64_t message_log_megabytes = 1024;
     // How long what is kept; 0: for ever.
     std::int64_t retention_samples_days = 90;
+    std::int64_t retention_limits_days = 30;
+    std::int64_t retention_security_events_days = 730;
     std::int64_t retention_transactions_years = 0;
     std::int64_t retention_audit_years = 0;
     std::int64_t retention_unknown_badges_days = 90;
@@ -70,9 +73,11 @@ std::string to_string(const ConfigProblem& problem);
 using ReadConfig = std::variant<Config, std::vector<ConfigProblem>>;
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-// `toml` is the text of the file called `source`; nothing means no file.
+// `toml` is the text of the file called `source`; nothing means no file. `variables` are the names
+// of what is in the environment: one that looks like ours but is none is a problem.
 ReadConfig read_config(const std::optional<std::string>& toml, const std::string& source,
-                       const Environment& environment);
+                       const Environment& environment,
+                       const std::vector<std::string>& variables = {});
 
 // The same with the file's text read from disk. No path: BUSBAR_CONFIG, else defaults.
 ReadConfig read_config_file(const std::optional<std::string>& path);

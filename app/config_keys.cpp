@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+
+#include <boost/asio/ip/address.hpp>
 
 #include "base/text.hpp"
 #include "base/time_zone.hpp"
@@ -42,6 +45,31 @@ std::string not_empty(const ConfigValue& value) {
     return std::get<std::string>(value).empty() ? "must not be empty" : "";
 }
 std::string anything(const ConfigValue&) { return ""; }
+
+// As the listeners take it: an IP address, in brackets or not, or localhost.
+std::optional<boost::asio::ip::address> ip_address(std::string_view text) {
+    if (text == "localhost") text = "127.0.0.1";
+    if (text.size() > 2 && text.front() == '[' && text.back() == ']') {
+        text = text.substr(1, text.size() - 2);
+    }
+    boost::system::error_code error;
+    const auto found = boost::asio::ip::make_address(std::string{text}, error);
+    if (error) return std::nullopt;
+    return found;
+}
+
+std::string address(const ConfigValue& value) {
+    return ip_address(std::get<std::string>(value))
+               ? ""
+               : "must be an IP address of this machine, or 0.0.0.0 for all of them";
+}
+
+std::string loopback(const ConfigValue& value) {
+    const auto found = ip_address(std::get<std::string>(value));
+    return found && found->is_loopback()
+               ? ""
+               : "must be 127.0.0.1 or ::1: without TLS it is for this machine only";
+}
 
 std::string port(const ConfigValue& value) {
     const auto number = std::get<std::int64_t>(value);
@@ -111,6 +139,10 @@ std::string poll(const ConfigValue& value) {
     const auto number = std::get<std::int64_t>(value);
     return number >= 100 && number <= 60'000 ? "" : "must be 100 to 60000";
 }
+std::string meter_sample(const ConfigValue& value) {
+    const auto number = std::get<std::int64_t>(value);
+    return number >= 5 && number <= 900 ? "" : "must be 5 to 900";
+}
 std::string days(const ConfigValue& value) {
     const auto number = std::get<std::int64_t>(value);
     return number >= 1 && number <= 3650 ? "" : "must be 1 to 3650";
@@ -127,14 +159,24 @@ std::string megabytes(const ConfigValue& value) {
     const auto number = std::get<std::int64_t>(value);
     return number >= 1 && number <= 1'000'000 ? "" : "must be 1 to 1000000";
 }
+// A profile that load management may live on. What nobody has compared with a meter's display might
+// read a tenth of the current.
+bool is_fit_to_limit(const meters::Profile& profile) {
+    return profile.confidence != meters::Confidence::unverified &&
+           profile.measures_phase_currents();
+}
 std::string profile(const ConfigValue& value) {
     const auto& name = std::get<std::string>(value);
-    if (name.empty() || meters::find_profile(name)) return "";
+    const auto found = meters::find_profile(name);
+    if (name.empty() || (found && is_fit_to_limit(*found))) return "";
     std::string known;
     for (const auto& p : meters::builtin_profiles()) {
-        known.append(known.empty() ? "" : ", ").append(p.name);
+        if (is_fit_to_limit(p)) known.append(known.empty() ? "" : ", ").append(p.name);
     }
-    return "there is no such profile; known are " + known;
+    if (!found) return "there is no such profile; known are " + known;
+    const std::string why = found->measures_phase_currents() ? "its registers are not verified"
+                                                             : "it has no current for each phase";
+    return why + ", so limits must not rest on it; those that may are " + known;
 }
 
 }  // namespace
@@ -145,11 +187,13 @@ const std::vector<ConfigKey>& config_keys() {
     static const std::vector<ConfigKey> keys{
         {"data", "dir", read<&C::data_dir>, write<&C::data_dir>, not_empty},
         {"database", "url", read<&C::database_url>, write<&C::database_url>, anything, true},
-        {"ocpp", "address", read<&C::ocpp_address>, write<&C::ocpp_address>, not_empty},
+        {"ocpp", "address", read<&C::ocpp_address>, write<&C::ocpp_address>, address},
         {"ocpp", "port", read<&C::ocpp_port>, write<&C::ocpp_port>, port},
-        {"web", "http_address", read<&C::web_http_address>, write<&C::web_http_address>, not_empty},
+        {"ocpp", "meter_sample_seconds", read<&C::meter_sample_seconds>,
+         write<&C::meter_sample_seconds>, meter_sample},
+        {"web", "http_address", read<&C::web_http_address>, write<&C::web_http_address>, loopback},
         {"web", "http_port", read<&C::web_http_port>, write<&C::web_http_port>, port},
-        {"files", "address", read<&C::files_address>, write<&C::files_address>, not_empty},
+        {"files", "address", read<&C::files_address>, write<&C::files_address>, address},
         {"files", "port", read<&C::files_port>, write_files_port, port},
         {"files", "public_url", read<&C::files_public_url>, write<&C::files_public_url>,
          public_url},
@@ -184,6 +228,10 @@ const std::vector<ConfigKey>& config_keys() {
          write<&C::message_log_megabytes>, megabytes},
         {"retention", "samples_days", read<&C::retention_samples_days>,
          write<&C::retention_samples_days>, days_or_ever},
+        {"retention", "limits_days", read<&C::retention_limits_days>,
+         write<&C::retention_limits_days>, days_or_ever},
+        {"retention", "security_events_days", read<&C::retention_security_events_days>,
+         write<&C::retention_security_events_days>, days_or_ever},
         {"retention", "transactions_years", read<&C::retention_transactions_years>,
          write<&C::retention_transactions_years>, years_or_ever},
         {"retention", "audit_years", read<&C::retention_audit_years>,
@@ -194,22 +242,85 @@ const std::vector<ConfigKey>& config_keys() {
     return keys;
 }
 
-std::vector<std::string> contradictions(const Config& config) {
-    std::vector<std::string> out;
-    if (config.meter.profile.empty() != config.meter.host.empty()) {
-        out.push_back("[meter] profile and host belong together: set both or neither");
+namespace {
+
+struct Place {
+    std::string section;
+    std::string address_name;
+    std::string address;
+    std::string port_name;
+    std::int64_t port = 0;
+};
+
+// Whether both cannot listen at once.
+bool collide(const Place& one, const Place& other) {
+    if (one.port != other.port || one.port == 0) return false;
+    const auto first = ip_address(one.address);
+    const auto second = ip_address(other.address);
+    if (!first || !second) return false;
+    return *first == *second || first->is_unspecified() || second->is_unspecified();
+}
+
+void find_collisions(const Config& config, std::vector<Contradiction>& out) {
+    std::vector<Place> places{
+        {"[ocpp] ", "address", config.ocpp_address, "port", config.ocpp_port},
+        {"[web] ", "http_address", config.web_http_address, "http_port", config.web_http_port}};
+    if (config.files_port_configured) {
+        places.push_back({"[files] ", "address", config.files_address, "port", config.files_port});
     }
+    for (auto one = places.begin(); one != places.end(); ++one) {
+        for (auto other = std::next(one); other != places.end(); ++other) {
+            if (!collide(*one, *other)) continue;
+            const auto port = one->section + one->port_name;
+            const auto same = other->section + other->port_name;
+            out.push_back({{port, same, one->section + one->address_name,
+                            other->section + other->address_name},
+                           port + " and " + same + " are both " + std::to_string(one->port) +
+                               ": choose another one"});
+        }
+    }
+}
+
+void find_meter_contradictions(const MeterConfig& meter, std::vector<Contradiction>& out) {
+    if (meter.profile.empty() != meter.host.empty()) {
+        out.push_back({{"[meter] profile", "[meter] host"},
+                       "[meter] profile and host belong together: set both or neither"});
+    }
+    if (!meter.host.empty() || !meter.profile.empty()) return;
+    for (const auto& [name, value] : {std::pair{"port", meter.port}, {"unit", meter.unit}}) {
+        if (value == 0) continue;
+        const auto key = std::string{"[meter] "} + name;
+        out.push_back({{key, "[meter] profile", "[meter] host"},
+                       key + " is set but there is no meter: set profile and host too"});
+    }
+}
+
+void find_current_contradictions(const Config& config, std::vector<Contradiction>& out) {
+    const std::string section = "[load_management] ";
+    const auto keys = [&](const char* name) {
+        return std::vector{section + name, section + "limit_amps", section + "derate"};
+    };
     for (std::size_t p = 0; p < 3; ++p) {
         const double usable = config.limit_amps[p] * config.derate;
+        const auto phase = ": L" + std::to_string(p + 1);
         if (!config.margin_amps.empty() && config.margin_amps[p] >= usable) {
-            out.push_back("[load_management] margin_amps: L" + std::to_string(p + 1) +
-                          " leaves nothing of limit_amps");
+            out.push_back({keys("margin_amps"),
+                           section + "margin_amps" + phase + " leaves nothing of limit_amps"});
         }
         if (!config.reserve_blind_amps.empty() && config.reserve_blind_amps[p] > usable) {
-            out.push_back("[load_management] reserve_blind_amps: L" + std::to_string(p + 1) +
-                          " is more than limit_amps");
+            out.push_back({keys("reserve_blind_amps"),
+                           section + "reserve_blind_amps" + phase + " is more than limit_amps"});
         }
     }
+}
+
+}  // namespace
+
+std::vector<Contradiction> contradictions(const Config& config) {
+    std::vector<Contradiction> out;
+    find_collisions(config, out);
+    find_meter_contradictions(config.meter, out);
+    find_current_contradictions(config, out);
     return out;
 }
 

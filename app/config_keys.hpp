@@ -24,7 +24,12 @@ struct ConfigKey {
 // In the order in which they are printed.
 const std::vector<ConfigKey>& config_keys();
 
-// What is wrong with keys that are right one by one.
-std::vector<std::string> contradictions(const Config& config);
+// What is wrong with keys that are right one by one, and which keys these are: where one of them
+// could not be read, nothing is known.
+struct Contradiction {
+    std::vector<std::string> keys;  // "[meter] host"
+    std::string detail;
+};
+std::vector<Contradiction> contradictions(const Config& config);
 
 }  // namespace busbar::app

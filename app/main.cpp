@@ -21,6 +21,13 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         constexpr int wrong_usage = 2;
+        // CLI11 would only say that a subcommand is required.
+        const auto unknown = app.remaining(true);
+        if (error.get_name() == "RequiredError" && !unknown.empty()) {
+            std::fprintf(stderr, "busbar: there is no '%s' here (see --help)\n",
+                         unknown.front().c_str());
+            return wrong_usage;
+        }
         return app.exit(error) == 0 ? 0 : wrong_usage;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "busbar: %s\n", error.what());

@@ -1,48 +1,20 @@
 #include "app/restore.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <set>
 
 #include "site/availability.hpp"
 #include "site/badges.hpp"
 #include "site/charger_keys.hpp"
+#include "site/corrections.hpp"
 #include "site/local_list.hpp"
 #include "site/operator_profiles.hpp"
 #include "site/safe_profiles.hpp"
+#include "site/transaction_restore.hpp"
 #include "site/transactions.hpp"
 
 namespace busbar::app {
 namespace {
-
-// The tally of a transaction as its newest register leaves it, where no row says more.
-site::EnergyTally tally_of(const db::TransactionStarted& start, double register_wh, Timestamp at,
-                           double power_watts_max) {
-    auto tally = site::begin_tally(start.meter_start_wh, start.started_at);
-    site::add_reading(tally, {.at = at, .register_wh = register_wh}, power_watts_max);
-    return tally;
-}
-
-site::Transaction transaction_of(db::OpenTransaction row, double power_watts_max, Now now) {
-    site::Transaction transaction;
-    transaction.register_wh = row.start.meter_start_wh;
-    transaction.register_at = row.start.started_at;
-    transaction.energy = site::begin_tally(row.start.meter_start_wh, row.start.started_at);
-    // The newest that no charger can have got to is none.
-    for (const auto& [wh, at] : row.registers) {
-        const auto most = site::deliverable_wh(power_watts_max, row.start.started_at, at);
-        const auto rise = site::register_rise(row.start.meter_start_wh, wh, most);
-        if (!rise.wh || std::abs(wh) > std::numeric_limits<std::int32_t>::max()) continue;
-        transaction.register_wh = static_cast<std::int32_t>(wh);
-        transaction.register_at = at;
-        transaction.energy = tally_of(row.start, wh, at, power_watts_max);
-        break;
-    }
-    transaction.start = std::move(row.start);
-    transaction.charging_since = now.mono;
-    return transaction;
-}
 
 void restore_charge_points(site::Site& site, db::SiteSnapshot& snapshot) {
     for (auto& settings : snapshot.charge_points) {
@@ -62,32 +34,56 @@ void restore_transactions(site::Site& site, db::SiteSnapshot& snapshot, Now now)
     for (auto& row : snapshot.open_transactions) {
         auto* charger = site.find(row.start.charge_point);
         if (!charger) continue;
-        const auto power = site::power_watts_max(*charger);
-        charger->open.push_back(transaction_of(std::move(row), power, now));
+        std::vector<site::RegisterPoint> registers;
+        for (const auto& [wh, at] : row.registers) registers.push_back({wh, at});
+        charger->open.push_back(
+            site::restored(std::move(row.start), registers, site::power_watts_max(*charger), now));
     }
     for (auto& row : snapshot.recent_transactions) {
         auto* charger = site.find(row.start.charge_point);
         if (!charger) continue;
-        site::Transaction transaction;
-        transaction.start = std::move(row.start);
-        transaction.stop = std::move(row.stop);
-        if (transaction.stop->estimated) {
-            transaction.energy =
-                tally_of(transaction.start, transaction.stop->meter_stop_wh,
-                         transaction.stop->stopped_at, site::power_watts_max(*charger));
+        charger->stopped.push_back(site::restored(std::move(row.start), std::move(row.stop),
+                                                  site::power_watts_max(*charger)));
+    }
+    for (const auto& stop : snapshot.orphan_stops) {
+        auto* charger = site.find(stop.charge_point);
+        if (!charger) continue;
+        auto book = site::book_of(site, *charger);
+        site::await_start(book, stop);
+    }
+}
+
+// After the transactions' tallies: what was measured since is a sign of life.
+void restore_boots_of_transactions(site::Site& site, Now now) {
+    for (auto& [id, charger] : site.charge_points) {
+        if (!charger.boot) continue;
+        for (auto& transaction : charger.open) {
+            const auto connector = charger.connectors.find(transaction.start.connector_id);
+            const bool has_status =
+                connector != charger.connectors.end() && connector->second.status;
+            site::restore_boot(transaction, charger.boot->at,
+                               has_status ? &*connector->second.status : nullptr, now);
         }
-        charger->stopped.push_back(std::move(transaction));
     }
 }
 
 // What quotas are held against.
 void restore_energy_used(site::Site& site, const db::SiteSnapshot& snapshot, Now now) {
+    for (const auto& correction : snapshot.corrections) site::remember(site, correction);
+    const auto correction_of = [&](db::TransactionKey id) {
+        const auto it = std::find_if(snapshot.corrections.begin(), snapshot.corrections.end(),
+                                     [&](const auto& correction) { return correction.id == id; });
+        return it == snapshot.corrections.end() ? std::nullopt : std::optional{*it};
+    };
     std::vector<site::UsedEnergy> used;
     for (const auto& row : snapshot.used_energy) {
-        used.push_back({row.transaction, row.badge, row.stopped_at, row.energy_wh});
+        used.push_back({row.transaction, row.badge, row.stopped_at, row.energy_wh,
+                        correction_of(row.transaction)});
     }
     site.energy_used.restore(used, site.settings.time_zone, now.wall);
-    for (const auto& row : snapshot.open_transactions) site.energy_used.restore(row.start);
+    for (const auto& row : snapshot.open_transactions) {
+        site.energy_used.restore(row.start, correction_of(row.start.id));
+    }
 }
 
 void restore_states(site::Site& site, const db::SiteSnapshot& snapshot) {
@@ -151,6 +147,7 @@ void restore(site::Site& site, db::SiteSnapshot snapshot, Now now) {
     restore_charge_points(site, snapshot);
     restore_transactions(site, snapshot, now);
     restore_states(site, snapshot);
+    restore_boots_of_transactions(site, now);
     restore_limits(site, snapshot, now);
     site.step_wanted = true;
 }

@@ -8,7 +8,6 @@
 namespace busbar {
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 constexpr std::string_view line_ends = "\r\n";
 
 // The first line that is not UTF-8, or 0.
@@ -136,7 +135,7 @@ std::string cells_of(std::size_t count) {
 
 bool needs_quotes(std::string_view cell) {
     return cell.find_first_of(",;\t\"\r\n") != std::string_view::npos ||
-           cell.starts_with(byte_order_mark) || cell.starts_with(' ') || cell.ends_with(' ');
+           cell.starts_with(csv_begin) || cell.starts_with(' ') || cell.ends_with(' ');
 }
 
 // Apostrophes, then what begins a formula.
@@ -151,7 +150,7 @@ std::variant<CsvTable, CsvError> read_csv(std::string_view text) {
     if (text.size() > csv_bytes_max) {
         return CsvError{1, "larger than " + std::to_string(csv_bytes_max) + " bytes"};
     }
-    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    if (text.starts_with(csv_begin)) text.remove_prefix(csv_begin.size());
     if (const int line = line_of_foreign_byte(text)) {
         return CsvError{line, "is not UTF-8: save the table as \"CSV UTF-8\""};
     }

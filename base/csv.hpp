@@ -34,6 +34,10 @@ inline constexpr std::size_t csv_rows_max = 10'000;  // besides the header
 // line; lines without a character are skipped.
 std::variant<CsvTable, CsvError> read_csv(std::string_view text);
 
+// What a table begins with that a spreadsheet is to open: without it some guess another encoding
+// than UTF-8. Every table that we hand out does.
+inline constexpr std::string_view csv_begin = "\xEF\xBB\xBF";
+
 // Appends one row and its end (CRLF). Cells are quoted where they must be; read_csv gives them back
 // as they were, also a row of one empty cell.
 void append_csv_row(std::string& out, const std::vector<std::string>& cells, char separator = ',');

@@ -141,7 +141,7 @@ int main(int count, char** arguments) {
             std::sort(measured.begin(), measured.end(),
                       [](const auto& a, const auto& b) { return a.time < b.time; });
             const auto& median = measured[measured.size() / 2];
-            std::printf("by %-5s as %-4s %6.0f ms (slowest %.0f ms), %zu bytes\n",
+            std::printf("by %-5s as %-4s %6.0f ms (slowest %.0f ms; goal: 2000 ms), %zu bytes\n",
                         std::string{reports::name_of(by)}.c_str(), format.c_str(),
                         median.time.count(), measured.back().time.count(), median.bytes);
         }

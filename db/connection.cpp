@@ -8,6 +8,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "db/database_url.hpp"
+
 namespace busbar::db {
 namespace {
 
@@ -23,10 +25,6 @@ public:
         return false;
     }
 };
-
-bool is_uri(const std::string& url) {
-    return url.starts_with("postgresql://") || url.starts_with("postgres://");
-}
 
 // What every connection of ours wants, behind what the operator wrote: the last mention wins.
 std::string with_options(const std::string& url, std::string_view purpose) {
@@ -54,6 +52,15 @@ std::string settings(std::chrono::milliseconds call_timeout) {
            "SET extra_float_digits = 1; SET jit = off; SELECT set_config('synchronous_commit', "
            "'on', false) "
            "WHERE current_setting('synchronous_commit') = 'off'";
+}
+
+// What goes wrong is told and logged: without the password.
+std::unique_ptr<pqxx::connection> open(const std::string& url) {
+    try {
+        return std::make_unique<pqxx::connection>(url);
+    } catch (const pqxx::broken_connection& error) {
+        throw pqxx::broken_connection{without_secrets(error.what(), url)};
+    }
 }
 
 }  // namespace
@@ -116,8 +123,7 @@ std::vector<const char*> Params::pointers() const {
 
 Connection::Connection(const std::string& url, std::chrono::milliseconds call_timeout,
                        std::string_view purpose)
-    : call_timeout_{call_timeout},
-      connection_{std::make_unique<pqxx::connection>(with_options(url, purpose))} {
+    : call_timeout_{call_timeout}, connection_{open(with_options(url, purpose))} {
     notices_ = std::make_unique<NoticeLogger>(*connection_);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -179,6 +185,10 @@ bool refused_for_content(const pqxx::sql_error& error) {
 }
 
 std::string one_line(const std::exception& error) {
+    // libpqxx's words for a connection that ended between two statements.
+    if (std::string_view{error.what()}.find("client encoding") != std::string_view::npos) {
+        return "the connection to PostgreSQL was lost";
+    }
     std::string out;
     for (const char* c = error.what(); *c != '\0'; ++c) {
         const bool space = *c == '\n' || *c == '\r' || *c == '\t' || *c == ' ';

@@ -87,6 +87,11 @@ private:
             [](Connection& connection, auto) { return spread_energy(connection); });
         add("messages", options_.soon,
             [](Connection& connection, auto) { return scrub_messages(connection); });
+        if (options_.token_uses) {
+            add("token_uses", options_.soon, [uses = options_.token_uses](auto& connection, auto) {
+                return write_token_uses(connection, *uses);
+            });
+        }
         old("samples", keep.samples_days, &roll_up_samples);
         old("samples_without_month", keep.samples_days, &roll_up_rest);
         old("limits", keep.limits_days, &delete_old_limits);
@@ -107,8 +112,7 @@ private:
                 tell();
                 work(connection);
             } catch (const std::exception& error) {
-                problems_["database"] = reason_of(error);
-                tell();
+                failed("database", reason_of(error));
             }
             sleep_until(Clock::now() + wait);
             wait = std::min(2 * wait, options_.reconnect_wait_max);
@@ -141,6 +145,7 @@ private:
             const bool more = job.piece(connection, options_.now());
             job.due = Clock::now() + (more ? options_.pause : job.interval);
             job.retry_wait = {};
+            note_run();
             if (problems_.erase(job.name) > 0) tell();
         } catch (const pqxx::failure& error) {
             if (lost_connection(error)) throw;
@@ -149,13 +154,11 @@ private:
             const auto* refusal = dynamic_cast<const pqxx::sql_error*>(&error);
             const bool is_lock = refusal && refusal->sqlstate() == "55P03";
             if (is_lock && job.retry_wait < options_.reconnect_wait_max) return;
-            problems_[job.name] = reason_of(error);
-            tell();
+            failed(job.name, reason_of(error));
         } catch (const std::exception& error) {
             // What one job cannot do keeps none of the others waiting.
             put_off(job);
-            problems_[job.name] = error.what();
-            tell();
+            failed(job.name, error.what());
         }
     }
 
@@ -169,16 +172,37 @@ private:
         worker_.wait_until(time, [](const auto&) { return false; });
     }
 
+    void note_run() {
+        const auto now = options_.now();
+        const std::lock_guard lock{health_mutex_};
+        health_.last_run_at = now;
+    }
+
+    void failed(const std::string& name, const std::string& reason) {
+        problems_[name] = reason;
+        {
+            const auto now = options_.now();
+            const std::lock_guard lock{health_mutex_};
+            health_.last_error_at = now;
+            health_.last_error = name + ": " + reason;
+        }
+        tell();
+    }
+
     // Makes what is known of problems public, and says so when it changes.
     void tell() {
-        Health health{.state = problems_.empty() ? State::normal : State::failing, .detail = {}};
+        const auto state = problems_.empty() ? State::normal : State::failing;
+        std::string details;
         for (const auto& [name, detail] : problems_) {
-            health.detail += (health.detail.empty() ? "" : "; ") + name + ": " + detail;
+            details += (details.empty() ? "" : "; ") + name + ": " + detail;
         }
+        Health health;
         {
             const std::lock_guard lock{health_mutex_};
-            if (health.state == health_.state && health.detail == health_.detail) return;
-            health_ = health;
+            if (state == health_.state && details == health_.detail) return;
+            health_.state = state;
+            health_.detail = std::move(details);
+            health = health_;
         }
         if (options_.on_state_change) options_.on_state_change(health);
     }

@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/time.hpp"
+#include "db/token_uses.hpp"
 
 namespace busbar::db {
 
@@ -37,12 +39,16 @@ public:
 
     struct Health {
         State state = State::starting;
-        std::string detail;  // which work, and why; empty when normal
+        std::string detail;                      // which work, and why; empty when normal
+        std::optional<Timestamp> last_run_at;    // when some work was last done, or found done
+        std::optional<Timestamp> last_error_at;  // also of one that is over
+        std::string last_error;                  // which work, and why
     };
 
     struct Options {
         std::string url;
         Retention retention;
+        std::shared_ptr<TokenUses> token_uses{};  // to be written; null: none
         std::function<Timestamp()> now;           // the wall clock; absent: the machine's
         std::chrono::milliseconds pause{100};     // between two pieces of work
         std::chrono::milliseconds soon{2'000};    // how often to look for ended transactions

@@ -63,27 +63,27 @@ public:
 
 private:
     void run() {
-        auto wait = options_.reconnect_wait;
-        bool complained = false;
         while (!worker_.stopping()) {
             try {
                 Connection connection{options_.url, options_.call_timeout, "busbar-messages"};
                 prepare_message_log(connection);
                 begin(connection);
-                if (complained) {
-                    spdlog::info("message_log back dropped={}", dropped_.load());
-                }
-                complained = false;
-                wait = options_.reconnect_wait;
                 work(connection);
                 return;
             } catch (const std::exception& error) {
-                if (!complained) spdlog::warn("message_log away detail=\"{}\"", one_line(error));
-                complained = true;
+                if (!is_away_) spdlog::warn("message_log away detail=\"{}\"", one_line(error));
+                is_away_ = true;
             }
-            worker_.wait_until(Clock::now() + wait, [](const auto&) { return false; });
-            wait = std::min(2 * wait, options_.reconnect_wait_max);
+            worker_.wait_until(Clock::now() + wait_, [](const auto&) { return false; });
+            wait_ = std::min(2 * wait_, options_.reconnect_wait_max);
         }
+    }
+
+    // Only what was written proves it: a database on a full disk lets everybody in.
+    void is_back() {
+        if (is_away_) spdlog::info("message_log back dropped={}", dropped_.load());
+        is_away_ = false;
+        wait_ = options_.reconnect_wait;
     }
 
     void begin(Connection& connection) {
@@ -101,8 +101,9 @@ private:
 
     void work(Connection& connection) {
         while (gather()) {
-            write_one(connection);
+            const bool wrote = write_one(connection);
             retain(connection);
+            if (wrote) is_back();
         }
         while (write_one(connection)) {
         }
@@ -218,6 +219,8 @@ private:
     std::atomic<std::uint64_t> dropped_{0};
     std::atomic<std::uint64_t> written_{0};
     // The thread's own.
+    bool is_away_ = false;
+    std::chrono::milliseconds wait_ = options_.reconnect_wait;
     std::vector<NumberedMessage> batch_;
     std::int64_t last_id_ = 0;
     std::int64_t measured_until_ = 0;  // rows up to this id were there before

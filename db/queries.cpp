@@ -4,6 +4,7 @@
 
 #include "db/select.hpp"
 #include "db/spill.hpp"
+#include "db/transaction_store.hpp"
 #include "db/writer.hpp"
 
 namespace busbar::db {
@@ -88,14 +89,17 @@ std::vector<StoppedTransaction> select_recent(Transaction& transaction) {
 }
 
 // No month of any time zone is longer.
+constexpr const char* stopped_lately =
+    "(SELECT id FROM transaction WHERE stopped_at > now() - interval '32 days' UNION "
+    "SELECT transaction FROM transaction_correction "
+    "WHERE stopped_at > now() - interval '32 days')";
+
 std::vector<UsedEnergy> select_used_energy(Transaction& transaction) {
     const auto rows = transaction.exec(
-        "SELECT id, badge, " + milliseconds_of("stopped_at") +
-        ", energy_wh FROM transaction_in_force WHERE id IN ("
-        "SELECT id FROM transaction WHERE stopped_at > now() - interval '32 days' UNION "
-        "SELECT transaction FROM transaction_correction "
-        "WHERE stopped_at > now() - interval '32 days') "
-        "AND stopped_at IS NOT NULL AND energy_wh > 0 ORDER BY id");
+        "SELECT id, coalesce(badge, id_tag), " + milliseconds_of("stopped_at") +
+        ", coalesce(energy_wh, greatest(0, meter_stop_wh::bigint - meter_start_wh)) "
+        "FROM transaction WHERE stopped_at IS NOT NULL AND id IN " +
+        stopped_lately + " ORDER BY id");
     std::vector<UsedEnergy> out;
     for (const auto& row : rows) {
         out.push_back({.transaction = row[0].as<std::int64_t>(),
@@ -177,7 +181,11 @@ SiteSnapshot load_site(const std::string& url, const std::string& spill_path) {
         site.connectors = select_connectors(transaction);
         site.open_transactions = select_open(transaction);
         site.recent_transactions = select_recent(transaction);
+        site.orphan_stops = select_orphan_stops(transaction);
         site.used_energy = select_used_energy(transaction);
+        site.corrections = select_corrections(
+            transaction, "SELECT id FROM transaction WHERE stopped_at IS NULL UNION " +
+                             std::string{stopped_lately});
         site.limits = select_limits(transaction);
         site.tokens = select_tokens(transaction, false);
         site.states = select_states(transaction);

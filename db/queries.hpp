@@ -45,13 +45,15 @@ struct KnownLimit {
     std::optional<LimitAnswered> answered;
 };
 
-// A transaction that has stopped not long ago, as it counts.
+// A transaction that has stopped not long ago, as its charger has it.
 struct UsedEnergy {
     TransactionKey transaction = 0;
     std::string badge;
     Timestamp stopped_at;
     std::int64_t energy_wh = 0;
 };
+
+inline constexpr int orphan_stops_loaded = 20;
 
 // All of the site's state that is kept, read in one snapshot.
 struct SiteSnapshot {
@@ -63,7 +65,12 @@ struct SiteSnapshot {
     std::vector<OpenTransaction> open_transactions;  // oldest first
     // Of each known charge point those that are kept at hand (db/rows.hpp). Oldest first.
     std::vector<StoppedTransaction> recent_transactions;
-    std::vector<UsedEnergy> used_energy;  // of those stopped in the last 32 days
+    // Of each charge point the newest (orphan_stops_loaded) that fit no transaction to this day and
+    // came within recent_time. Oldest first.
+    std::vector<OrphanStop> orphan_stops;
+    std::vector<UsedEnergy> used_energy;  // of those stopped in the last 32 days, corrected or not
+    // Of these and of the running ones. Oldest first.
+    std::vector<TransactionCorrected> corrections;
     // Of each EVSE the newest command and, before it, those back to the last accepted one, oldest
     // first: what the charger may obey is among them.
     std::vector<KnownLimit> limits;
@@ -114,6 +121,26 @@ struct TransactionPage {
     std::optional<TransactionKey> next;
 };
 
+// A stop that fits no transaction; `id` in the order of receipt.
+struct OrphanStopRow {
+    std::int64_t id = 0;
+    OrphanStop stop;
+};
+
+struct OrphanStopFilter {
+    std::optional<std::string> charge_point;
+    std::optional<Timestamp> from;       // received_at >= from
+    std::optional<Timestamp> to;         // received_at < to
+    int limit = 100;                     // rows a page, 1 to 1000
+    std::optional<std::int64_t> cursor;  // `next` of the page before
+};
+
+// Newest first.
+struct OrphanStopPage {
+    std::vector<OrphanStopRow> items;
+    std::optional<std::int64_t> next;
+};
+
 // Oldest first. Samples taken at one moment are never split over two pages, so a page may exceed
 // the limit.
 struct MeterValuePage {
@@ -157,6 +184,9 @@ public:
     // Nothing if there is no such transaction.
     void transaction(TransactionKey id,
                      std::function<void(ReadResult<std::optional<TransactionRow>>)> done);
+    // The stops that fit no transaction to this day.
+    void orphan_stops(OrphanStopFilter filter,
+                      std::function<void(ReadResult<OrphanStopPage>)> done);
     // The samples of a transaction after `cursor`, `limit` (1 to 10000) or a few more.
     void meter_values(TransactionKey id, std::optional<Timestamp> cursor, int limit,
                       std::function<void(ReadResult<MeterValuePage>)> done);

@@ -208,6 +208,15 @@ void Reader::messages(MessageFilter filter, std::function<void(ReadResult<Messag
         std::move(done));
 }
 
+void Reader::orphan_stops(OrphanStopFilter filter,
+                          std::function<void(ReadResult<OrphanStopPage>)> done) {
+    impl_->submit<OrphanStopPage>(
+        [filter = std::move(filter)](Transaction& transaction) {
+            return read_orphan_stops(transaction, filter);
+        },
+        std::move(done));
+}
+
 void Reader::audit(AuditFilter filter, std::function<void(ReadResult<AuditPage>)> done) {
     impl_->submit<AuditPage>(
         [filter = std::move(filter)](Transaction& transaction) {

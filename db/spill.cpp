@@ -38,6 +38,14 @@ struct FinalizeStatement {
 };
 using Database = std::unique_ptr<sqlite3, CloseDatabase>;
 
+std::string explained(sqlite3* database) {
+    std::string out = sqlite3_errmsg(database);
+    if (sqlite3_errcode(database) == SQLITE_FULL) {
+        out += ": bring PostgreSQL back, or free space on the disk of the data directory";
+    }
+    return out;
+}
+
 class Statement {
 public:
     Statement(sqlite3* database, const char* sql) : database_{database} {
@@ -84,7 +92,7 @@ public:
 
 private:
     void check(int code) const {
-        if (code != SQLITE_OK) throw SpillError{sqlite3_errmsg(database_)};
+        if (code != SQLITE_OK) throw SpillError{explained(database_)};
     }
 
     sqlite3* database_;
@@ -93,7 +101,7 @@ private:
 
 void execute(sqlite3* database, const char* sql) {
     if (sqlite3_exec(database, sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
-        throw SpillError{sqlite3_errmsg(database)};
+        throw SpillError{explained(database)};
     }
 }
 

@@ -7,17 +7,22 @@
 namespace busbar::db {
 namespace {
 
-std::string select_rows() {
-    return "SELECT " + transaction_columns() +
-           ", v.badge AS badge_in_force, v.energy_wh AS energy_in_force, "
-           "v.energy_source AS source_in_force, c.transaction AS corrected, c.badge AS c_badge, "
+// Of table transaction_correction under the alias c, as correction_of reads them.
+std::string correction_columns() {
+    return "c.transaction AS corrected, c.badge AS c_badge, "
            "c.meter_start_wh AS c_meter_start_wh, c.meter_stop_wh AS c_meter_stop_wh, " +
            milliseconds_of("c.started_at") + " AS c_started_ms, " +
            milliseconds_of("c.stopped_at") +
            " AS c_stopped_ms, c.energy_wh AS c_energy_wh, c.note AS c_note, " +
-           milliseconds_of("c.corrected_at") +
-           " AS c_at_ms, c.corrected_by FROM transaction_in_force v "
-           "JOIN transaction t ON t.id = v.id "
+           milliseconds_of("c.corrected_at") + " AS c_at_ms, c.corrected_by";
+}
+
+std::string select_rows() {
+    return "SELECT " + transaction_columns() +
+           ", v.badge AS badge_in_force, v.energy_wh AS energy_in_force, "
+           "v.energy_source AS source_in_force, " +
+           correction_columns() +
+           " FROM transaction_in_force v JOIN transaction t ON t.id = v.id "
            "LEFT JOIN transaction_correction c ON c.transaction = v.id ";
 }
 
@@ -30,7 +35,7 @@ std::optional<T> optional_of(const pqxx::field& field) {
 std::optional<TransactionCorrected> correction_of(const pqxx::row& row) {
     if (row["corrected"].is_null()) return std::nullopt;
     TransactionCorrected out;
-    out.id = row["id"].as<TransactionKey>();
+    out.id = row["corrected"].as<TransactionKey>();
     out.badge = optional_text_of(row["c_badge"]);
     out.meter_start_wh = optional_of<std::int32_t>(row["c_meter_start_wh"]);
     out.meter_stop_wh = optional_of<std::int32_t>(row["c_meter_stop_wh"]);
@@ -63,6 +68,28 @@ constexpr const char* is_of_badge =
     "WHERE badge IS NOT NULL AND left(lower(badge), 255) = left(lower($4 COLLATE \"C\"), 255) "
     "UNION ALL SELECT transaction FROM transaction_correction "
     "WHERE left(lower(badge), 255) = left(lower($4 COLLATE \"C\"), 255)))) ";
+
+// What says that a stop fits nothing to this day.
+constexpr const char* is_orphan =
+    "NOT EXISTS (SELECT FROM transaction t WHERE t.charge_point = o.charge_point "
+    "AND t.stopped_at = o.stopped_at AND t.meter_stop_wh = o.meter_stop_wh) ";
+
+std::string orphan_columns() {
+    return "o.id, o.charge_point, o.transaction_id, o.meter_stop_wh, " +
+           milliseconds_of("o.stopped_at") + " AS stopped_ms, " + milliseconds_of("o.received_at") +
+           " AS received_ms, o.reason, o.id_tag";
+}
+
+OrphanStopRow orphan_of(const pqxx::row& row) {
+    return {.id = row["id"].as<std::int64_t>(),
+            .stop = {.charge_point = row["charge_point"].as<std::string>(),
+                     .transaction_id = row["transaction_id"].as<std::int32_t>(),
+                     .meter_stop_wh = row["meter_stop_wh"].as<std::int32_t>(),
+                     .stopped_at = time_of(row["stopped_ms"]),
+                     .received_at = time_of(row["received_ms"]),
+                     .reason = row["reason"].as<std::string>(),
+                     .id_tag = optional_text_of(row["id_tag"])}};
+}
 
 // What a person may look for.
 constexpr const char* holds_text =
@@ -100,6 +127,51 @@ std::optional<TransactionRow> read_transaction(Transaction& transaction, Transac
     const auto rows = transaction.exec(select_rows() + "WHERE v.id = $1", Params{id});
     if (rows.empty()) return std::nullopt;
     return row_of(rows[0]);
+}
+
+std::vector<TransactionCorrected> select_corrections(Transaction& transaction,
+                                                     const std::string& ids) {
+    const auto rows = transaction.exec("SELECT " + correction_columns() +
+                                       " FROM transaction_correction c WHERE c.transaction IN (" +
+                                       ids + ") ORDER BY c.corrected_at");
+    std::vector<TransactionCorrected> out;
+    for (const auto& row : rows) {
+        if (auto correction = correction_of(row)) out.push_back(std::move(*correction));
+    }
+    return out;
+}
+
+OrphanStopPage read_orphan_stops(Transaction& transaction, const OrphanStopFilter& filter) {
+    const int limit = std::clamp(filter.limit, 1, 1000);
+    const auto rows = transaction.exec(
+        "SELECT " + orphan_columns() +
+            " FROM orphan_stop o WHERE ($1::text IS NULL OR o.charge_point = $1) "
+            "AND ($2::timestamptz IS NULL OR o.received_at >= $2) "
+            "AND ($3::timestamptz IS NULL OR o.received_at < $3) "
+            "AND ($4::bigint IS NULL OR o.id < $4) AND " +
+            is_orphan + "ORDER BY o.id DESC LIMIT $5",
+        Params{filter.charge_point, filter.from, filter.to, filter.cursor, limit + 1});
+    OrphanStopPage page;
+    for (const auto& row : rows) {
+        if (page.items.size() == static_cast<std::size_t>(limit)) {
+            page.next = page.items.back().id;
+            break;
+        }
+        page.items.push_back(orphan_of(row));
+    }
+    return page;
+}
+
+std::vector<OrphanStop> select_orphan_stops(Transaction& transaction) {
+    const auto rows = transaction.exec(
+        "SELECT * FROM (SELECT " + orphan_columns() +
+            ", row_number() OVER (PARTITION BY o.charge_point ORDER BY o.id DESC) AS age "
+            "FROM orphan_stop o WHERE o.received_at > now() - make_interval(hours => $1) AND " +
+            is_orphan + ") newest WHERE age <= $2 ORDER BY id",
+        Params{static_cast<std::int32_t>(recent_time.count()), std::int32_t{orphan_stops_loaded}});
+    std::vector<OrphanStop> out;
+    for (const auto& row : rows) out.push_back(orphan_of(row).stop);
+    return out;
 }
 
 }  // namespace busbar::db

@@ -149,19 +149,17 @@ void Engine::restore(std::string_view evse, Amps limit, Now now, Amps safe) {
     of.commanded = limit;
     of.commanded_at = of.limit_changed_at = now.mono;
     of.paused = limit == Amps{};
-    of.renew_now = true;
+    of.renew_now = of.is_restored = true;
 }
 
 void Engine::remove(std::string_view evse) {
     const auto found = state_->evses.find(evse);
     if (found == state_->evses.end()) return;
-    const Tracked& of = found->second;
-    Contribution gone;
-    gone.phases = of.observed_phases;
-    gone.previous_high = of.observed_high;
-    gone.settled = true;
-    state_->removed.push_back(gone);
-    state_->evses.erase(found);
+    state_->forget(found);
+}
+
+bool Engine::knows(std::string_view evse) const {
+    return state_->evses.find(evse) != state_->evses.end();
 }
 
 void Engine::set_next_sequence(std::uint64_t sequence) {

@@ -46,6 +46,8 @@ struct EvseInput {
     bool charging = false;     // a transaction is running: wants current
     bool controllable = true;  // false: refuses profiles, counted at hardware_max while charging
     bool reachable = false;    // connected and answering
+    // The site has no such connector: a transaction has named it. It is forgotten after that.
+    bool made_up = false;
     // It just connected or booted and may not listen yet: until it is set up it is told nothing
     // that can wait.
     bool being_set_up = false;
@@ -72,8 +74,11 @@ struct MeterInput {
     Instant at{};
 };
 
-// All EVSEs of the site and the newest trustworthy meter sample. An EVSE that is left out counts
-// as unreachable until remove() forgets it.
+// All EVSEs of the site and the newest trustworthy meter sample. Where a transaction runs, no EVSE
+// is left out. One that is left out is unreachable and does not charge any more, but its car may:
+// the most that it could draw stays booked until its lease is over, or for one lease if it had
+// none. Then those are forgotten that were never in the inputs or only made up, unless they may
+// hold a safe current; others when remove() says so.
 struct Inputs {
     std::optional<MeterInput> meter;
     std::vector<EvseInput> evses;
@@ -175,6 +180,8 @@ public:
     void restore(std::string_view evse, Amps limit, Now now, Amps safe = {});
     // Forgets an EVSE that no longer exists.
     void remove(std::string_view evse);
+    // True until it is forgotten.
+    bool knows(std::string_view evse) const;
     // The next command gets this sequence number or a higher one.
     void set_next_sequence(std::uint64_t sequence);
 

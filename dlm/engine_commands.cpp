@@ -161,7 +161,9 @@ Command Engine::State::book(Tracked& evse, Amps limit, Instant now) {
         result.reason = {"ramp_up_hold", {{"target", evse.allocated}}};
     }
     if (!evse.commanded || limit != *evse.commanded) evse.limit_changed_at = now;
-    if (!evse.commanded || limit > *evse.commanded) evse.raised_at = now;
+    // How long ago the last raise before a restart was, nobody knows.
+    if (!evse.commanded || limit > *evse.commanded || evse.is_restored) evse.raised_at = now;
+    evse.is_restored = false;
     evse.books.on_sent(result.sequence, limit, evse.safe, now + settings.lease);
     evse.proof.on_limit(limit);
     evse.in_flight = InFlight{result.sequence, limit, result.kind, now};

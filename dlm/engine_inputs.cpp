@@ -11,8 +11,14 @@ void Engine::State::take(const Inputs& inputs, Now now) {
     if (inputs.meter && (!meter || inputs.meter->at > meter->at)) meter = inputs.meter;
     for (auto& [id, evse] : evses) evse.present = false;
     for (const EvseInput& input : inputs.evses) take_one(input, now);
-    for (auto& [id, evse] : evses) {
-        if (!evse.present) lose(evse);
+    for (auto it = evses.begin(); it != evses.end();) {
+        Tracked& evse = it->second;
+        if (!evse.present) leave(evse, now);
+        if (is_gone(evse, now.mono)) {
+            it = forget(it);
+            continue;
+        }
+        ++it;
         if (evse.commanded && !evse.in_flight && !evse.books.has_lease(now.mono)) {
             // Nobody renewed it in time: the charger is back at its safe current.
             evse.commanded.reset();
@@ -25,6 +31,37 @@ Tracked& Engine::State::tracked(std::string_view id) {
     Tracked& evse = evses[std::string{id}];
     if (evse.input.id.empty()) evse.input.id = id;
     return evse;
+}
+
+// The observer must know that what it saw there draws no more.
+Engine::State::Evses::iterator Engine::State::forget(Evses::iterator evse) {
+    Contribution gone;
+    gone.phases = evse->second.observed_phases;
+    gone.previous_high = evse->second.observed_high;
+    gone.settled = true;
+    removed.push_back(gone);
+    return evses.erase(evse);
+}
+
+bool Engine::State::is_gone(const Tracked& evse, Instant now) const {
+    if (evse.present || evse.confirmed || evse.books.has_lease(now)) return false;
+    return !evse.safe_current.known() && evse.safe_current.most() == Amps{};
+}
+
+// Its transaction was closed without the charger's word, or was lost: the car may still draw.
+void Engine::State::leave(Tracked& evse, Now now) {
+    lose(evse);
+    if (!evse.input.charging) return;
+    const Amps most = worst_case(evse, now.mono);
+    evse.input.charging = false;
+    evse.proof.forget();
+    evse.demand.forget();
+    evse.free_since.reset();
+    evse.paused = false;
+    evse.commanded.reset();
+    if (most == Amps{}) return;
+    if (evse.books.has_lease(now.mono) && evse.books.worst_case(now.mono) >= most) return;
+    evse.books.restore(most, Amps{}, now.mono + settings.lease + lease_grace);
 }
 
 void Engine::State::lose(Tracked& evse) {
@@ -45,6 +82,7 @@ void Engine::State::take_one(const EvseInput& input, Now now) {
     if (!input.reachable) lose(evse);
     evse.input = input;
     evse.present = true;
+    evse.confirmed = evse.confirmed || !input.made_up;
     // Some chargers drop what they were told when their connection closes.
     if (returned && evse.commanded) evse.renew_now = true;
     if (started || next_car || !input.charging) evse.proof.forget();
@@ -96,6 +134,7 @@ void Engine::State::grant_safe_currents(const PhaseAmps& room) {
         return std::max({evse.safe_current.most(), evse.books.after_lease(), evse.input.also_held});
     };
     for (auto& [id, evse] : evses) {
+        // One that takes no limits may have a car at any time while nobody looks.
         claim(evse, evse.input.controllable ? held(evse) : evse.input.hardware_max);
         if (evse.safe_target <= held(evse)) evse.safe = evse.safe_target;
     }

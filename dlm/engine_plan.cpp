@@ -174,7 +174,7 @@ void Engine::State::take_allocation(Tracked& evse, const Allocation& allocation,
     evse.allocated = allocation.amps;
     evse.reason = meter_reason(allocation.reason, now);
     if (!evse.planned) {
-        if (!evse.input.controllable) evse.reason.code = "charger_not_controllable";
+        evse.reason = reserved_reason(evse, now);
         return;
     }
     if (allocation.amps == Amps{} && !evse.input.may_pause) {
@@ -204,6 +204,19 @@ void Engine::State::take_allocation(Tracked& evse, const Allocation& allocation,
         }
         evse.reason = {"ev_takes_less", {{"measured", drawn}, {"amps", allocation.amps}}};
     }
+}
+
+// Why current is kept free for one that gets no share, and where that is certain: for how long.
+Reason Engine::State::reserved_reason(const Tracked& evse, Instant now) const {
+    Reason result = evse.reason;
+    const std::optional<Instant> until = evse.books.lease_end(now);
+    if (!evse.present && until) {
+        const auto left = std::chrono::ceil<std::chrono::seconds>(*until - now);
+        return {"ended_reserve",
+                {{"amps", evse.allocated}, {"remaining_s", std::int64_t{left.count()}}}};
+    }
+    if (!evse.input.controllable) result.code = "charger_not_controllable";
+    return result;
 }
 
 // Says so where a silent meter is the true cause of a small share.

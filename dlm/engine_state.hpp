@@ -54,7 +54,8 @@ struct InFlight {
 // One EVSE between steps.
 struct Tracked {
     EvseInput input;
-    bool present = false;  // in the newest inputs
+    bool present = false;    // in the newest inputs
+    bool confirmed = false;  // has been in the inputs, and not as one that was made up
     WorstCase books;
     Demand demand;
     Proof proof;               // of chargers that are not trusted
@@ -70,6 +71,7 @@ struct Tracked {
     Instant blocked_until = Instant::min();  // it refused: leave it alone for a while
     bool suspect = false;                    // its last command was not answered
     bool renew_now = false;                  // its charger may have lost the limit
+    bool is_restored = false;                // when it was raised last is not known
 
     bool paused = false;                // its minimum did not fit
     std::optional<Instant> free_since;  // since when it would fit
@@ -99,6 +101,9 @@ struct Engine::State {
     void begin_guess(Tracked& evse);
     // Made on first sight.
     Tracked& tracked(std::string_view id);
+    using Evses = std::map<std::string, Tracked, std::less<>>;
+    // Returns the one behind it.
+    Evses::iterator forget(Evses::iterator evse);
 
     // --- engine_plan.cpp
     Plan make_plan(Now now);
@@ -119,7 +124,7 @@ struct Engine::State {
     std::optional<Instant> next_step(Instant now) const;
 
     Settings settings;
-    std::map<std::string, Tracked, std::less<>> evses;
+    Evses evses;
     std::vector<SafeMember> safe_members;  // what the safe plan was made from
     bool safe_plan_valid = false;
     std::uint64_t next_sequence = 1;
@@ -143,6 +148,9 @@ struct Engine::State {
 private:
     void take_one(const EvseInput& input, Now now);
     void lose(Tracked& evse);
+    void leave(Tracked& evse, Now now);
+    // Nothing can be drawn there any more.
+    bool is_gone(const Tracked& evse, Instant now) const;
     void grant_safe_currents(const PhaseAmps& room);
     void judge_overload(Now now);
     // What the observer must know of all EVSEs, and what has changed since it was last told.
@@ -154,6 +162,7 @@ private:
     Plan cautious_plan(Problem problem, Plan bold, Instant now) const;
     void take_allocation(Tracked& evse, const Allocation& allocation, Instant now);
     Reason meter_reason(const Reason& reason, Instant now) const;
+    Reason reserved_reason(const Tracked& evse, Instant now) const;
     bool claims_too_much(Instant now) const;
     bool may_raise(Instant now) const;
     bool capacity_fell() const;

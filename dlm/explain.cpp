@@ -37,6 +37,9 @@ constexpr std::array sentences{
              "Does not answer: {amps} are kept free, the most it may draw"},
     Sentence{"charger_not_controllable",
              "Does not take limits: {amps} are kept free, the most it may draw"},
+    Sentence{"ended_reserve",
+             "No transaction is known there any more: {amps} are kept free for another "
+             "{remaining_s} s, in case its car still draws"},
     Sentence{"ev_takes_less",
              "The car draws {measured} at most; {amps} are offered, the rest goes to others"},
     Sentence{"meter_stale_fallback",

@@ -98,6 +98,14 @@ bool WorstCase::has_lease(Instant now) const {
                        [&](const Entry& entry) { return now < entry.until; });
 }
 
+std::optional<Instant> WorstCase::lease_end(Instant now) const {
+    std::optional<Instant> last;
+    for (const Entry& entry : entries_) {
+        if (now < entry.until) last = std::max(last.value_or(entry.until), entry.until);
+    }
+    return last;
+}
+
 std::optional<Amps> WorstCase::acknowledged(Instant now) const {
     std::optional<Amps> newest;
     for (const Entry& entry : entries_) {

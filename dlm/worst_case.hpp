@@ -53,6 +53,8 @@ public:
     Amps after_lease() const;
     // True while a leased limit may be in force.
     bool has_lease(Instant now) const;
+    // When the last of them is over; nothing if none is in force.
+    std::optional<Instant> lease_end(Instant now) const;
     // The newest acknowledged limit while its lease runs.
     std::optional<Amps> acknowledged(Instant now) const;
     // When worst_case() changes next by time alone.

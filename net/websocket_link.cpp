@@ -247,7 +247,11 @@ private:
         queue_bytes_ -= queue_.front().size();
         queue_.pop_front();
         if (state_ != State::open && state_ != State::closing) return;
-        if (error) return cut();
+        if (error) {
+            // The read that cut() ends would only tell that it was ended.
+            if (cause_.empty()) cause_ = "nothing can be sent: " + describe(error);
+            return cut();
+        }
         if (!queue_.empty()) return write_front();
         if (state_ == State::closing) close_stream();
     }

@@ -51,7 +51,8 @@ std::string refusal(int status, std::string_view reason, std::string_view more_h
     text += "\r\nServer: Busbar\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8";
     text += "\r\nContent-Length: " + std::to_string(body.size());
     if (status == 401) text += "\r\nWWW-Authenticate: Basic realm=\"busbar\"";
-    if (status == 429 || status == 503) text += "\r\nRetry-After: 10";
+    // How long after a 429 is told by its reason.
+    if (status == 503) text += "\r\nRetry-After: 10";
     text += more_headers;
     text += "\r\n\r\n";
     return text + body;

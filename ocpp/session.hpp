@@ -36,6 +36,7 @@ struct CallFailure {
     Kind kind{};
     std::string error_code;
     std::string description;
+    bool never_sent = false;  // whatever kept it from being answered, the peer knows nothing of it
 };
 
 // A CALL received from the peer. The owner answers it with Session::reply or Session::refuse.

@@ -39,7 +39,8 @@ void Session::call(Now now, std::string_view action, std::string_view payload, C
     dropped(CallFailure{
         CallFailure::Kind::queue_full,
         {},
-        "the charge point is still busy with " + std::to_string(calls_max) + " other calls"});
+        "the charge point is still busy with " + std::to_string(calls_max) + " other calls",
+        true});
 }
 
 // A newer call with the same key takes the place of the waiting one; lowerings stand before others.
@@ -59,7 +60,8 @@ void Session::enqueue(Outgoing call) {
     });
     waiting_.insert(place, std::move(call));
     if (superseded) {
-        superseded(CallFailure{CallFailure::Kind::superseded, {}, "replaced by a newer call"});
+        superseded(
+            CallFailure{CallFailure::Kind::superseded, {}, "replaced by a newer call", true});
     }
 }
 
@@ -79,7 +81,7 @@ std::vector<std::function<void()>> Session::take_overdue(Now now) {
                           : "the charge point is still busy with " + std::to_string(before) +
                                 (before == 1 ? " earlier call" : " earlier calls");
         out.push_back([done = std::move(call->done), reason = std::move(reason)] {
-            done(CallFailure{CallFailure::Kind::queue_full, {}, reason});
+            done(CallFailure{CallFailure::Kind::queue_full, {}, reason, true});
         });
         call = waiting_.erase(call);
     }
@@ -146,14 +148,15 @@ void Session::on_timer(Now now) {
 void Session::on_disconnect() {
     show_unseen();
     observer_ = nullptr;
-    std::deque<Outgoing> calls = std::exchange(waiting_, {});
-    if (outstanding_) calls.push_front(std::move(*outstanding_));
-    outstanding_.reset();
+    const std::deque<Outgoing> calls = std::exchange(waiting_, {});
+    const auto asked = std::exchange(outstanding_, std::nullopt);
     output_.clear();
     handled_.clear();
     timed_out_.clear();
-    for (auto& call : calls) {
-        call.done(CallFailure{CallFailure::Kind::disconnected, {}, "the connection ended"});
+    using enum CallFailure::Kind;
+    if (asked) asked->done(CallFailure{disconnected, {}, "the connection ended"});
+    for (const auto& call : calls) {
+        call.done(CallFailure{disconnected, {}, "the connection ended", true});
     }
 }
 

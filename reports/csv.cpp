@@ -14,7 +14,7 @@ std::string csv_of(const EnergyReport& report, Language language) {
     const auto with_unit = [](std::string_view heading, std::string_view unit) {
         return std::string{heading}.append(" (").append(unit).append(")");
     };
-    std::string out = "\xEF\xBB\xBF";  // without it some spreadsheets guess another encoding
+    std::string out{csv_begin};
     append_csv_row(
         out, {std::string{words.key[static_cast<std::size_t>(report.by)]}, std::string{words.label},
               std::string{words.sessions}, with_unit(words.energy, "Wh"), in_currency(words.cost),

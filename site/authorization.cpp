@@ -53,7 +53,8 @@ std::optional<Authorization> hours_objection(const std::optional<std::string>& h
                                              std::string_view reason, std::string_view whose,
                                              std::optional<Timestamp>& expiry) {
     if (!hours) return std::nullopt;
-    const auto state = hours_at(*hours, question.at, question.zone);
+    const auto state = question.hours ? question.hours->at(*hours, question.at, question.zone)
+                                      : hours_at(*hours, question.at, question.zone);
     if (!state.is_open) {
         return answer(Invalid, reason, std::string{whose} + " hours are " + *hours);
     }

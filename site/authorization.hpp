@@ -12,6 +12,8 @@
 
 namespace busbar::site {
 
+class HoursBook;
+
 // What a badge and its group are charging now, and have charged.
 struct BadgeUse {
     int active = 0;              // transactions of the badge that run elsewhere
@@ -34,6 +36,8 @@ struct AuthorizationQuestion {
     bool is_reserved_for_others = false;
     // The charger sends an empty idTag for somebody without a badge, and may (its quirks).
     bool is_nobody = false;
+    // Where hours are read; null: anew each time.
+    const HoursBook* hours = nullptr;
 };
 
 // The answer, and why.

@@ -20,7 +20,8 @@ bool is_open(const ChargePoint& charger) {
 
 CommandFailure still_open() {
     return not_now(
-        "an earlier change is still open: it ends when the charger connects with the new password");
+        "an earlier change is still open: it ends when the charger connects with the new password, "
+        "or when its password is set here");
 }
 
 db::Journal::Ticket record_settings(Site& site, const ChargePoint& charger) {
@@ -46,6 +47,34 @@ void restore_previous(Site& site, ChargePoint& charger) {
 
 using Answer = ocpp::Session::Answer<v16::ChangeConfiguration>;
 
+// A change under way; `hash` tells it from later ones.
+struct Change {
+    std::string charge_point;
+    std::string value;
+    std::string hash;
+    Done done;
+};
+
+// The charge point, if it still waits for the end of this change.
+ChargePoint* waiting_for(Site& site, const Change& change) {
+    ChargePoint* charger = site.find(change.charge_point);
+    const bool waits =
+        charger && is_open(*charger) && charger->settings.password_hash == change.hash;
+    return waits ? charger : nullptr;
+}
+
+// The charger was never told.
+void withdraw(Site& site, const Change& change) {
+    if (ChargePoint* charger = waiting_for(site, change)) restore_previous(site, *charger);
+}
+
+void take_status(Site& site, ChargePoint& charger, v16::ChangeConfigurationStatus status) {
+    using enum v16::ChangeConfigurationStatus;
+    if (status == Accepted) end_previous(site, charger);
+    // After RebootRequired the old one holds until the new one is used.
+    if (status == Rejected || status == NotSupported) restore_previous(site, charger);
+}
+
 CommandResult settle(Site& site, ChargePoint& charger, const Answer& answer) {
     using Kind = CommandFailure::Kind;
     if (const auto* failure = std::get_if<ocpp::CallFailure>(&answer)) {
@@ -53,6 +82,14 @@ CommandResult settle(Site& site, ChargePoint& charger, const Answer& answer) {
         if (failure->kind == refused) {
             restore_previous(site, charger);
             return CommandFailure{Kind::refused, failure->description, {}, failure->error_code};
+        }
+        if (failure->never_sent) {
+            restore_previous(site, charger);
+            return CommandFailure{
+                failure->kind == disconnected ? Kind::disconnected : Kind::busy,
+                failure->description + ": the new password was not sent, the old one holds",
+                {},
+                {}};
         }
         const bool silent = failure->kind == timeout;
         return CommandFailure{silent ? Kind::timeout : Kind::disconnected,
@@ -62,25 +99,31 @@ CommandResult settle(Site& site, ChargePoint& charger, const Answer& answer) {
                               {}};
     }
     const auto& response = std::get<v16::ChangeConfiguration::Response>(answer);
-    using enum v16::ChangeConfigurationStatus;
-    if (response.status == Accepted) end_previous(site, charger);
-    // After RebootRequired the old one holds until the new one is used.
-    if (response.status == Rejected || response.status == NotSupported) {
-        restore_previous(site, charger);
-    }
+    take_status(site, charger, response.status);
     return CommandAnswer{.payload = to_json(response), .operation = {}};
 }
 
-void send(Site& site, ChargePoint& charger, const std::string& value, Done done) {
+// It is sent soon or not at all, and answered in time or not known to be: the two bounds of every
+// command. An answer that comes later than that still counts.
+void send(Site& site, ChargePoint& charger, const Change& change) {
     v16::ChangeConfiguration::Request request;
     request.key.value = authorization_key;
-    request.value.value = value;
+    request.value.value = change.value;
     auto& session = charger.link->session;
     session.call<v16::ChangeConfiguration>(
-        site.now, request, {}, [&site, id = charger.settings.id, done](const Answer& answer) {
-            ChargePoint* present = site.find(id);
-            if (!present) return done(not_now("the charge point has been removed meanwhile"));
-            done(settle(site, *present, answer));
+        site.now, request,
+        {.timeout = std::chrono::seconds{charger.quirks.call_timeout_seconds},
+         .queue_timeout = command_queue_timeout},
+        [&site, change](const Answer& answer) {
+            ChargePoint* present = waiting_for(site, change);
+            if (!present) {
+                return change.done(not_now("the password has been changed otherwise meanwhile"));
+            }
+            change.done(settle(site, *present, answer));
+        },
+        [&site, change](const v16::ChangeConfiguration::Response& response) {
+            ChargePoint* present = waiting_for(site, change);
+            if (present) take_status(site, *present, response.status);
         });
     if (const auto deadline = session.deadline()) site.wake_by(*deadline);
     charger.link->flush();
@@ -103,16 +146,18 @@ void change_authorization_key(Site& site, ChargePoint& charger, const std::strin
         if (!present || !present->link) return done(not_now("the charge point has gone meanwhile"));
         if (site.journal.full()) return done(not_now("nothing can be stored at the moment"));
         if (is_open(*present)) return done(still_open());
+        const Change change{id, key, hash, done};
         auto& settings = present->settings;
         settings.password_hash_previous = settings.password_hash.value_or("");
         settings.password_hash = std::move(hash);
         const auto ticket = record_settings(site, *present);
-        site.journal.when_durable(ticket, [&site, id, key, done] {
-            ChargePoint* charger_now = site.find(id);
+        site.journal.when_durable(ticket, [&site, change] {
+            ChargePoint* charger_now = waiting_for(site, change);
             if (!charger_now || !charger_now->link) {
-                return done(not_now("the charge point has gone meanwhile"));
+                withdraw(site, change);
+                return change.done(not_now("the charge point has gone meanwhile"));
             }
-            send(site, *charger_now, key, done);
+            send(site, *charger_now, change);
         });
     });
 }

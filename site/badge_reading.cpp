@@ -42,7 +42,8 @@ AuthorizationQuestion question_of(const Site& site, const ChargePoint& charger,
             .charge_point = charger.settings,
             .at = at,
             .zone = site.settings.time_zone,
-            .is_nobody = charger.quirks.empty_id_tag_allowed && without_dirt(id_tag).empty()};
+            .is_nobody = charger.quirks.empty_id_tag_allowed && without_dirt(id_tag).empty(),
+            .hours = &site.hours};
 }
 
 constexpr Timestamp plausible_from = std::chrono::sys_days{std::chrono::year{2020} / 1 / 1};

@@ -315,6 +315,7 @@ std::variant<BadgeImport, CsvError> plan_import(std::string_view text,
 }
 
 void append_table_header(std::string& out) {
+    out += csv_begin;
     std::vector<std::string> cells{std::string{key_column}};
     for (const auto& column : columns) cells.emplace_back(column.name);
     append_csv_row(out, cells);

@@ -56,7 +56,7 @@ struct BadgeImport {
 std::variant<BadgeImport, CsvError> plan_import(std::string_view text,
                                                 const BadgesByIdTag& present);
 
-// The header of a table, and a badge as its line: plan_import reads all of it back.
+// The begin of a table with its header, and a badge as its line: plan_import reads all of it back.
 void append_table_header(std::string& out);
 void append_table_line(std::string& out, const db::BadgeSaved& badge);
 

@@ -81,7 +81,7 @@ v16::BootNotification::Response handle(Context& on, const v16::BootNotification:
     if (!on.site.journal.full()) {
         std::vector<db::Record> unit;
         if (clock_is_forgotten) {
-            unit.emplace_back(db::StateRemoved{std::string{clock_kind}, row.id});
+            unit.emplace_back(clock_row(on.charger));
         }
         unit.emplace_back(std::move(row));
         on.site.record(std::move(unit));

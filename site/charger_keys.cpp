@@ -242,7 +242,7 @@ void forget_configuration(Site& site, const ChargePoint& charger) {
         removed.emplace_back(
             db::StateRemoved{std::string{desired_configuration_kind}, charger.settings.id});
     }
-    if (charger.clock.offset()) {
+    if (charger.clock.is_known()) {
         removed.emplace_back(db::StateRemoved{std::string{clock_kind}, charger.settings.id});
     }
     if (!removed.empty()) site.record(std::move(removed));

@@ -15,6 +15,9 @@ namespace {
 using Purpose = v16::ChargingProfilePurpose;
 using Unit = v16::ChargingRateUnit;
 
+// No clock that shows another zone is off by more.
+constexpr std::chrono::hours any_zone{24};
+
 // How many values a step count may have so that products stay far from overflow.
 constexpr std::int64_t amps_max = 10'000;
 
@@ -85,7 +88,7 @@ Amps stepped_down(Amps amps, const Quirks& quirks) {
     return {wanted / step * step};
 }
 
-// Where an Absolute schedule begins: in the charger's past, whatever its clock says.
+// Where an Absolute schedule begins: in the charger's past, if its clock is right or nearly so.
 std::chrono::seconds ago(const Quirks& quirks) {
     return std::chrono::seconds{quirks.start_schedule_seconds_ago};
 }
@@ -97,6 +100,15 @@ v16::ChargingSchedulePeriod period(std::chrono::seconds start, Tenths limit,
     out.limit = limit;
     out.numberPhases = phases;
     return out;
+}
+
+// Where a limit stands that a TxDefaultProfile carries: above those of operators, which would count
+// in its stead. Nothing if there is no room above.
+std::optional<std::int32_t> default_limit_level(const ProfileAbilities& abilities) {
+    const auto levels = stack_levels(abilities);
+    const auto& taken = abilities.default_level_taken;
+    if (!taken || *taken < levels.tx_default) return levels.tx_default;
+    return *taken < levels.tx ? std::optional{*taken + 1} : std::nullopt;
 }
 
 }  // namespace
@@ -115,12 +127,25 @@ ProfileAbilities profile_abilities(const ChargePoint& charger) {
     abilities.needs_duration =
         falls_to_safe && configuration_number(charger, "ChargingScheduleMaxPeriods") == 1;
     for (const auto& profile : charger.operator_profiles) {
-        if (profile.purpose != Purpose::ChargePointMaxProfile) continue;
         constexpr auto any = std::numeric_limits<std::int32_t>::max();
-        abilities.whole_level_taken =
-            std::max(abilities.whole_level_taken.value_or(0), profile.stack_level.value_or(any));
+        const bool is_whole = profile.purpose == Purpose::ChargePointMaxProfile;
+        auto& taken = is_whole ? abilities.whole_level_taken : abilities.default_level_taken;
+        // One of a single connector stands in for that of connector 0, on whatever level (3.13.1).
+        const bool stands_above =
+            !is_whole && charger.quirks.tx_default_on_connector_0 && profile.connector_id != 0;
+        const auto level = stands_above ? any : profile.stack_level.value_or(any);
+        taken = std::max(taken.value_or(0), level);
     }
+    abilities.clock_is_unsure = is_clock_unsure(charger);
     return abilities;
+}
+
+bool is_clock_unsure(const ChargePoint& charger) {
+    constexpr std::chrono::seconds quarter{900};
+    constexpr std::chrono::seconds none{0};
+    const auto offset = charger.clock.offset();
+    if (!offset) return charger.quirks.timestamps != TimeQuirk::utc;
+    return *offset > none || (*offset < none && *offset % quarter == none);
 }
 
 StackLevels stack_levels(const ProfileAbilities& abilities) {
@@ -139,6 +164,11 @@ std::vector<ProfileShape> limit_shapes(const ProfileAbilities& abilities) {
     if (has_purpose(quirks, Purpose::TxProfile)) {
         const ProfileShape usual{Purpose::TxProfile, quirks.profile_kind, unit, levels.tx,
                                  abilities.needs_duration};
+        if (abilities.clock_is_unsure) {
+            auto without_clock = usual;
+            without_clock.kind = ProfileKind::Relative;
+            add(shapes, without_clock);
+        }
         add(shapes, usual);
         ProfileShape bottom = usual;
         bottom.stack_level = 0;
@@ -154,20 +184,24 @@ std::vector<ProfileShape> limit_shapes(const ProfileAbilities& abilities) {
         add(shapes, bottom);
     }
     // A Relative one would begin anew with the next transaction.
-    const auto replacements = [&](Purpose purpose) {
+    const auto replacements = [&](Purpose purpose, std::int32_t level) {
         if (!has_purpose(quirks, purpose)) return;
-        const ProfileShape shape{purpose, ProfileKind::Absolute, unit, levels.tx_default};
-        add(shapes, shape);
+        add(shapes, {purpose, ProfileKind::Absolute, unit, level});
         if (const auto other = other_unit(abilities)) {
-            add(shapes, {purpose, ProfileKind::Absolute, *other, levels.tx_default});
+            add(shapes, {purpose, ProfileKind::Absolute, *other, level});
         }
     };
-    replacements(Purpose::TxDefaultProfile);
+    // One for connector 0 would give each connector what is meant for one of them.
+    const bool is_for_one = !quirks.tx_default_on_connector_0 || abilities.connectors == 1;
+    const auto default_level = default_limit_level(abilities);
+    if (is_for_one && default_level) replacements(Purpose::TxDefaultProfile, *default_level);
     // It holds for all connectors together. An operator's on the same level or above would count in
     // its stead.
     const bool is_hidden =
         abilities.whole_level_taken && *abilities.whole_level_taken >= levels.tx_default;
-    if (abilities.connectors == 1 && !is_hidden) replacements(Purpose::ChargePointMaxProfile);
+    if (abilities.connectors == 1 && !is_hidden) {
+        replacements(Purpose::ChargePointMaxProfile, levels.tx_default);
+    }
     return shapes;
 }
 
@@ -233,6 +267,14 @@ std::int32_t own_profile_id(v16::ChargingProfilePurpose purpose, std::int32_t co
     return is_small ? 1 : own_profile_id_min;
 }
 
+std::int32_t profile_connector(v16::ChargingProfilePurpose purpose, std::int32_t connector_id,
+                               const Quirks& quirks) {
+    const bool is_whole =
+        purpose == Purpose::ChargePointMaxProfile ||
+        (purpose == Purpose::TxDefaultProfile && quirks.tx_default_on_connector_0);
+    return is_whole ? 0 : connector_id;
+}
+
 bool is_own_profile_id(std::int32_t id, const Quirks& quirks) {
     if (quirks.charging_profile_id_max < own_profile_id_max) return id <= own_small_profile_id_max;
     return id >= own_profile_id_min && id <= own_profile_id_max;
@@ -241,10 +283,9 @@ bool is_own_profile_id(std::int32_t id, const Quirks& quirks) {
 v16::SetChargingProfile::Request leased_profile(const LeasedLimit& limit, const ProfileShape& shape,
                                                 const Quirks& quirks, Timestamp now) {
     v16::SetChargingProfile::Request request;
-    const bool is_whole = shape.purpose == Purpose::ChargePointMaxProfile;
-    request.connectorId = is_whole ? 0 : limit.connector_id;
+    request.connectorId = profile_connector(shape.purpose, limit.connector_id, quirks);
     auto& profile = request.csChargingProfiles;
-    profile.chargingProfileId = own_profile_id(shape.purpose, limit.connector_id, quirks);
+    profile.chargingProfileId = own_profile_id(shape.purpose, request.connectorId, quirks);
     if (shape.purpose == Purpose::TxProfile) profile.transactionId = limit.transaction_id;
     profile.stackLevel = shape.stack_level;
     profile.chargingProfilePurpose = shape.purpose;
@@ -275,7 +316,7 @@ v16::SetChargingProfile::Request safe_profile(std::int32_t connector_id, Amps sa
                                               const ProfileShape& shape, const Quirks& quirks,
                                               Timestamp now) {
     v16::SetChargingProfile::Request request;
-    request.connectorId = quirks.tx_default_on_connector_0 ? 0 : connector_id;
+    request.connectorId = profile_connector(Purpose::TxDefaultProfile, connector_id, quirks);
     auto& profile = request.csChargingProfiles;
     profile.chargingProfileId =
         own_profile_id(Purpose::TxDefaultProfile, request.connectorId, quirks);
@@ -284,7 +325,9 @@ v16::SetChargingProfile::Request safe_profile(std::int32_t connector_id, Amps sa
     profile.chargingProfileKind = kind_of(shape);
     auto& schedule = profile.chargingSchedule;
     if (shape.kind == ProfileKind::Absolute) {
-        schedule.startSchedule = std::chrono::floor<std::chrono::seconds>(now - ago(quirks));
+        // With one period for ever, it does not matter when it began.
+        const auto past = std::max<std::chrono::seconds>(ago(quirks), any_zone);
+        schedule.startSchedule = std::chrono::floor<std::chrono::seconds>(now - past);
     }
     schedule.chargingRateUnit = shape.unit;
     // The next car's phases are not known: one may take all watts.

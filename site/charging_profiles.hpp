@@ -45,8 +45,16 @@ struct ProfileAbilities {
     bool needs_duration = false;
     // The highest stack level on which an operator's ChargePointMaxProfile may stand.
     std::optional<std::int32_t> whole_level_taken;
+    // The same of their TxDefaultProfiles, whatever the connector.
+    std::optional<std::int32_t> default_level_taken;
+    // Nobody can tell what an Absolute schedule means to it, see is_clock_unsure.
+    bool clock_is_unsure = false;
 };
 ProfileAbilities profile_abilities(const ChargePoint& charger);
+
+// True for a clock that is ahead, so that a lease would be over before its time, and for one that
+// may be in another zone: its charger takes our times as they are or puts them into its zone.
+bool is_clock_unsure(const ChargePoint& charger);
 
 // Where load management's profiles stand in the stacks of their purposes (3.13.2): its
 // TxDefaultProfile at the bottom, its TxProfile at the top, above all that operators send.
@@ -78,12 +86,14 @@ struct LeasedLimit {
 };
 
 // Two periods. An Absolute one begins a little in the past because a schedule that starts in the
-// future leaves a gap without any limit (3.13.2). The lease counts from `now`.
+// future leaves a gap without any limit (3.13.2). The lease counts from `now`, which is what the
+// charger's clock shows, if that is behind ours (see clock_lag).
 ocpp::v16::SetChargingProfile::Request leased_profile(const LeasedLimit& limit,
                                                       const ProfileShape& shape,
                                                       const Quirks& quirks, Timestamp now);
 
-// TxDefaultProfile: the safe current, without end. `wired`: phases of the charger.
+// TxDefaultProfile: the safe current, without end. `wired`: phases of the charger. An Absolute one
+// begins so long ago that it has begun by any clock.
 ocpp::v16::SetChargingProfile::Request safe_profile(std::int32_t connector_id, Amps safe, int wired,
                                                     const ProfileShape& shape, const Quirks& quirks,
                                                     Timestamp now);
@@ -95,6 +105,10 @@ bool has_own_profile_ids(std::int32_t connector_id, const Quirks& quirks);
 std::int32_t own_profile_id(ocpp::v16::ChargingProfilePurpose purpose, std::int32_t connector_id,
                             const Quirks& quirks);
 bool is_own_profile_id(std::int32_t id, const Quirks& quirks);
+// The connector that load management's profile of this purpose names for that connector: 0 where it
+// stands for the whole.
+std::int32_t profile_connector(ocpp::v16::ChargingProfilePurpose purpose, std::int32_t connector_id,
+                               const Quirks& quirks);
 
 // A limit as the wire has it, never more than given: rounded down to what the charger knows. In W
 // it is what `phases` phases make of it at the nominal voltage; a car on fewer phases than that may

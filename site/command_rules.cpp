@@ -6,6 +6,7 @@
 
 #include "site/availability.hpp"
 #include "site/badge_reading.hpp"
+#include "site/certificate_chain.hpp"
 #include "site/charger_keys.hpp"
 #include "site/local_list.hpp"
 #include "site/operations.hpp"
@@ -135,6 +136,30 @@ std::optional<CommandFailure> general_objection(const Site& site, const ChargePo
     return not_now(std::move(why));
 }
 
+// A charger that takes a broken chain may not be able to connect any more.
+std::optional<CommandFailure> objection(const Site&, const ChargePoint& charger,
+                                        const v16::CertificateSigned::Request& request, Now) {
+    constexpr std::size_t certificates_max = 10;
+    const std::string_view chain = request.certificateChain;
+    if (auto defect = chain_defect(chain, certificates_max)) {
+        return invalid_payload("/certificateChain", std::move(*defect));
+    }
+    const auto size_max = configuration_number(charger, "CertificateSignedMaxChainSize");
+    if (!size_max || *size_max <= 0 || chain.size() <= static_cast<std::size_t>(*size_max)) {
+        return std::nullopt;
+    }
+    return invalid_payload("/certificateChain", "must not be longer than the charger can take, " +
+                                                    std::to_string(*size_max) +
+                                                    " (CertificateSignedMaxChainSize)");
+}
+
+std::optional<CommandFailure> objection(const Site&, const ChargePoint&,
+                                        const v16::InstallCertificate::Request& request, Now) {
+    auto defect = chain_defect(request.certificate, 1);
+    if (!defect) return std::nullopt;
+    return invalid_payload("/certificate", std::move(*defect));
+}
+
 // The white paper wants 16 to 20 bytes as hex (A00.FR.205): a charger that took anything else could
 // not connect any more. The security profile never falls over OCPP (A05): the way back leads over
 // the charger itself.
@@ -254,6 +279,9 @@ Number answered(Site& site, ChargePoint& charger, const v16::CancelReservation::
 Number answered(Site& site, ChargePoint& charger, const v16::ChangeAvailability::Request& request,
                 const v16::ChangeAvailability::Response& response, Now) {
     availability_commanded(site, charger, request, response);
+    if (response.status == v16::ChangeAvailabilityStatus::Rejected) return std::nullopt;
+    observe(site, charger,
+            AvailabilityCommanded{request.connectorId, enumerator_name(request.type)});
     if (response.status != v16::ChangeAvailabilityStatus::Scheduled) return std::nullopt;
     auto scheduled =
         operation(v16::ChangeAvailability::action, "waiting for the end of the transaction", {});
@@ -351,6 +379,10 @@ Number answered(Site& site, ChargePoint& charger, const v16::SendLocalList::Requ
                 const v16::SendLocalList::Response& response, Now) {
     local_list_sent_by_hand(site, charger, request, response);
     return std::nullopt;
+}
+
+void unanswered(Site&, ChargePoint& charger, const v16::SetChargingProfile::Request& request, Now) {
+    operator_profile_unanswered(charger, request);
 }
 
 void about_to_send(Site& site, ChargePoint& charger,

@@ -25,9 +25,13 @@ std::optional<CommandFailure> objection(const Site&, const ChargePoint&, const R
     return std::nullopt;
 }
 std::optional<CommandFailure> objection(const Site& site, const ChargePoint& charger,
+                                        const v16::CertificateSigned::Request& request, Now now);
+std::optional<CommandFailure> objection(const Site& site, const ChargePoint& charger,
                                         const v16::ChangeConfiguration::Request& request, Now now);
 std::optional<CommandFailure> objection(const Site& site, const ChargePoint& charger,
                                         const v16::ClearChargingProfile::Request& request, Now now);
+std::optional<CommandFailure> objection(const Site& site, const ChargePoint& charger,
+                                        const v16::InstallCertificate::Request& request, Now now);
 std::optional<CommandFailure> objection(const Site& site, const ChargePoint& charger,
                                         const v16::RemoteStartTransaction::Request& request,
                                         Now now);
@@ -113,6 +117,8 @@ std::optional<std::int64_t> answered(Site& site, ChargePoint& charger,
 template <class Request>
 void unanswered(Site&, ChargePoint&, const Request&, Now) {}
 void unanswered(Site& site, ChargePoint& charger, const v16::ClearChargingProfile::Request& request,
+                Now now);
+void unanswered(Site& site, ChargePoint& charger, const v16::SetChargingProfile::Request& request,
                 Now now);
 
 }  // namespace busbar::site

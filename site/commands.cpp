@@ -11,9 +11,6 @@ namespace {
 
 using Done = std::function<void(CommandResult)>;
 
-// Whoever asked has gone by then, or has asked again.
-constexpr std::chrono::seconds command_queue_timeout{60};
-
 struct Route {
     std::string_view action;
     void (*run)(Site&, ChargePoint&, std::string_view payload, Now, Done);
@@ -111,7 +108,9 @@ void send(Site& site, ChargePoint& charger, const typename M::Request& request, 
     auto& session = charger.link->session;
     const auto id = charger.settings.id;
     session.call<M>(
-        now, request, {.queue_timeout = command_queue_timeout},
+        now, request,
+        {.timeout = std::chrono::seconds{charger.quirks.call_timeout_seconds},
+         .queue_timeout = command_queue_timeout},
         [&site, id, request, done](const auto& answer) {
             done(result_of<M>(site, id, request, answer));
         },

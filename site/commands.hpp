@@ -42,6 +42,9 @@ struct CommandAnswer {
 
 using CommandResult = std::variant<CommandFailure, CommandAnswer>;
 
+// So long a command may wait to be sent: whoever asked has gone by then, or has asked again.
+inline constexpr std::chrono::seconds command_queue_timeout{60};
+
 // The configuration key that holds the charger's Basic password (security white paper, A02).
 inline constexpr std::string_view authorization_key = "AuthorizationKey";
 

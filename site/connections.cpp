@@ -31,9 +31,15 @@ Admission refused(int status, AttemptCause cause, std::string identity, std::str
     return admission;
 }
 
-bool offers_ours(const Knock& knock) {
-    return std::any_of(knock.subprotocols.begin(), knock.subprotocols.end(),
-                       [](const auto& s) { return equal_ignoring_case(s, subprotocol); });
+// Ours as it was offered, which is what clients compare the answer with; nullptr if it was not.
+const std::string* offered_subprotocol(const Knock& knock) {
+    const auto& offered = knock.subprotocols;
+    auto found = std::find(offered.begin(), offered.end(), subprotocol);
+    if (found == offered.end()) {
+        found = std::find_if(offered.begin(), offered.end(),
+                             [](const auto& s) { return equal_ignoring_case(s, subprotocol); });
+    }
+    return found == offered.end() ? nullptr : &*found;
 }
 
 Admission refuse_unknown(const Site& site, const std::string& identity) {
@@ -149,12 +155,13 @@ Admission admit(const Site& site, const Knock& knock, Now now) {
         return refused(503, AttemptCause::busy, *identity,
                        "nothing can be stored at the moment: try again later");
     }
-    if (!offers_ours(knock) && !(assume && knock.subprotocols.empty())) {
+    const auto* offered = offered_subprotocol(knock);
+    if (!offered && !(assume && knock.subprotocols.empty())) {
         return refuse_subprotocol(knock, *identity);
     }
     Admission admission;
     admission.identity = *identity;
-    if (offers_ours(knock)) admission.subprotocol = subprotocol;
+    if (offered) admission.subprotocol = *offered;
     if (!known) return admission;
     const auto& settings = it->second.settings;
     // A new password that the charger has not used yet, where it had none before.

@@ -129,16 +129,21 @@ const db::TransactionCorrected* find_correction(const Site& site, db::Transactio
     return it == site.corrections.end() ? nullptr : &it->second;
 }
 
-db::Journal::Ticket correct(Site& site, db::TransactionCorrected correction) {
-    const auto id = correction.id;
-    site.corrections.insert_or_assign(id, correction);
-    if (site.corrections.size() > corrections_max) {
-        const auto oldest = std::min_element(
-            site.corrections.begin(), site.corrections.end(),
-            [](const auto& a, const auto& b) { return a.second.at < b.second.at; });
-        site.corrections.erase(oldest);
-    }
+db::Journal::Ticket correct(Site& site, const ToldTransaction& told,
+                            const std::optional<db::TransactionCorrected>& before,
+                            db::TransactionCorrected correction) {
+    site.energy_used.know(told.start, told.stop, before, site.settings.time_zone, site.now.wall);
+    remember(site, correction);
     return site.record({std::move(correction)});
+}
+
+void remember(Site& site, const db::TransactionCorrected& correction) {
+    site.corrections.insert_or_assign(correction.id, correction);
+    if (site.corrections.size() <= corrections_max) return;
+    const auto oldest =
+        std::min_element(site.corrections.begin(), site.corrections.end(),
+                         [](const auto& a, const auto& b) { return a.second.at < b.second.at; });
+    site.corrections.erase(oldest);
 }
 
 }  // namespace busbar::site

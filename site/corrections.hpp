@@ -46,8 +46,14 @@ bool replaces_anything(const db::TransactionCorrected& correction);
 // The newest correction of a transaction that was made here, whether it is durable yet or not.
 const db::TransactionCorrected* find_correction(const Site& site, db::TransactionKey id);
 
-// Records it. Returns the unit's ticket.
-db::Journal::Ticket correct(Site& site, db::TransactionCorrected correction);
+// Records the correction of a transaction that is so far told and corrected like this, and counts
+// its energy anew. Returns the unit's ticket.
+db::Journal::Ticket correct(Site& site, const ToldTransaction& told,
+                            const std::optional<db::TransactionCorrected>& before,
+                            db::TransactionCorrected correction);
+
+// Keeps a correction at hand, among the newest ones.
+void remember(Site& site, const db::TransactionCorrected& correction);
 
 inline constexpr std::size_t corrections_max = 1000;  // at hand
 inline constexpr std::size_t correction_note_max = 2000;

@@ -12,18 +12,37 @@ void EnergyUsed::restore(const std::vector<UsedEnergy>& rows, const TimeZone& zo
         entry.badge = row.badge;
         entry.stopped_at = row.stopped_at;
         entry.energy_wh = row.energy_wh;
+        entry.correction = row.correction;
         if (!counts(entry)) continue;
         count(entry, 1);
         entries_.insert_or_assign(row.transaction, std::move(entry));
     }
 }
 
-void EnergyUsed::restore(const db::TransactionStarted& start) { begin(start); }
+void EnergyUsed::restore(const db::TransactionStarted& start,
+                         std::optional<db::TransactionCorrected> correction) {
+    auto entry = begun(start);
+    entry.correction = std::move(correction);
+    entries_.insert_or_assign(start.id, std::move(entry));
+}
+
+void EnergyUsed::know(const db::TransactionStarted& start,
+                      const std::optional<db::TransactionStopped>& stop,
+                      std::optional<db::TransactionCorrected> correction, const TimeZone& zone,
+                      Timestamp now) {
+    turn_month(zone, now);
+    auto entry = begun(start);
+    if (stop) end(entry, *stop);
+    entry.correction = std::move(correction);
+    change(start.id, [](Entry& known) { known = {}; });
+    count(entry, 1);
+    entries_.insert_or_assign(start.id, std::move(entry));
+}
 
 void EnergyUsed::observe(const db::Record& row, const TimeZone& zone, Timestamp now) {
     if (const auto* started = std::get_if<db::TransactionStarted>(&row)) {
         turn_month(zone, now);
-        begin(*started);
+        entries_.emplace(started->id, begun(*started));
     } else if (const auto* stopped = std::get_if<db::TransactionStopped>(&row)) {
         turn_month(zone, now);
         change(stopped->id, [&](Entry& entry) { end(entry, *stopped); });
@@ -56,11 +75,11 @@ void EnergyUsed::turn_month(const TimeZone& zone, Timestamp now) {
     for (const auto& [id, entry] : entries_) count(entry, 1);
 }
 
-void EnergyUsed::begin(const db::TransactionStarted& row) {
+EnergyUsed::Entry EnergyUsed::begun(const db::TransactionStarted& row) {
     Entry entry;
     entry.badge = row.badge.value_or(row.id_tag);
     entry.meter_start_wh = row.meter_start_wh;
-    entries_.emplace(row.id, std::move(entry));
+    return entry;
 }
 
 void EnergyUsed::end(Entry& entry, const db::TransactionStopped& row) {

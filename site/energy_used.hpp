@@ -18,12 +18,13 @@
 
 namespace busbar::site {
 
-// A transaction that has stopped, as it counts (view transaction_in_force).
+// A transaction that has stopped: as its charger has it, and what an operator says instead.
 struct UsedEnergy {
     db::TransactionKey transaction = 0;
     std::string badge;
     Timestamp stopped_at;
     std::int64_t energy_wh = 0;
+    std::optional<db::TransactionCorrected> correction{};
 };
 
 class EnergyUsed {
@@ -32,7 +33,15 @@ public:
     void restore(const std::vector<UsedEnergy>& rows, const TimeZone& zone, Timestamp now);
 
     // Whose a running transaction is that began before a restart.
-    void restore(const db::TransactionStarted& start);
+    void restore(const db::TransactionStarted& start,
+                 std::optional<db::TransactionCorrected> correction = std::nullopt);
+
+    // All that is known of a transaction about which a row is to follow: an old one may be none of
+    // this month until then.
+    void know(const db::TransactionStarted& start,
+              const std::optional<db::TransactionStopped>& stop,
+              std::optional<db::TransactionCorrected> correction, const TimeZone& zone,
+              Timestamp now);
 
     // A row that is being recorded: starts, stops and corrections matter, repeats change nothing.
     void observe(const db::Record& row, const TimeZone& zone, Timestamp now);
@@ -43,17 +52,17 @@ public:
 private:
     // As the charger has it, and what an operator says instead.
     struct Entry {
-        std::string badge;
+        std::string badge{};
         std::int32_t meter_start_wh = 0;
-        std::optional<Timestamp> stopped_at;
+        std::optional<Timestamp> stopped_at{};
         std::int64_t energy_wh = 0;
-        std::optional<db::TransactionCorrected> correction;
+        std::optional<db::TransactionCorrected> correction{};
     };
     static const std::string& badge_of(const Entry& entry);
     static std::optional<Timestamp> stopped_at(const Entry& entry);
     static void end(Entry& entry, const db::TransactionStopped& row);
     void turn_month(const TimeZone& zone, Timestamp now);
-    void begin(const db::TransactionStarted& row);
+    static Entry begun(const db::TransactionStarted& row);
     template <class Edit>
     void change(db::TransactionKey id, Edit edit);
     bool counts(const Entry& entry) const;

@@ -5,6 +5,7 @@
 
 #include "site/authorization.hpp"
 #include "site/badge_reading.hpp"
+#include "site/charger_keys.hpp"
 #include "site/charging_profiles.hpp"
 #include "site/limit_habits.hpp"
 #include "site/limit_key.hpp"
@@ -27,6 +28,12 @@ Amps minimum_for(const Site& site, const ChargePoint& charger, const Connector& 
     const auto deciamps =
         (std::int64_t{minimum.milliamps} * nominal_volts / lowest_volts + 99) / 100;
     return Amps::from_milliamps(static_cast<std::int32_t>(deciamps * 100));
+}
+
+bool runs_on(const ChargePoint& charger, std::int32_t connector_id) {
+    return std::any_of(charger.open.begin(), charger.open.end(), [&](const Transaction& running) {
+        return running.start.connector_id == connector_id;
+    });
 }
 
 std::chrono::seconds raise_pause(const ChargePoint& charger, const Connector& connector) {
@@ -71,29 +78,72 @@ dlm::EvseInput evse_input(const Site& site, const ChargePoint& charger, std::int
     return input;
 }
 
+bool has_spoken(const Connector& connector) {
+    return connector.is_faulted_with_whole ? connector.own_status.has_value()
+                                           : connector.status.has_value();
+}
+
+// Made-up connectors go with what load management has booked for them.
+void drop_made_up(const Site& site, ChargePoint& charger) {
+    std::erase_if(charger.connectors, [&](const auto& known) {
+        const auto& [connector_id, connector] = known;
+        return connector_id > 0 && !runs_on(charger, connector_id) &&
+               is_made_up(charger, connector_id, connector) &&
+               !site.engine.knows(evse_id(charger.settings.id, connector_id));
+    });
+}
+
+void gather_from(Site& site, ChargePoint& charger, std::vector<dlm::EvseInput>& evses) {
+    // One that is not let in any more may have a car all the same, and cannot be told anything.
+    const bool is_accepted = charger.settings.state == "accepted";
+    const auto add = [&](dlm::EvseInput input) {
+        input.reachable = input.reachable && is_accepted;
+        evses.push_back(std::move(input));
+    };
+    for (const auto& transaction : charger.open) {
+        connector_of(charger, transaction.start.connector_id);
+    }
+    drop_made_up(site, charger);
+    for (const auto& [connector_id, connector] : charger.connectors) {
+        if (connector_id == 0 || is_hidden(charger, connector_id)) continue;
+        const bool made_up = is_made_up(charger, connector_id, connector);
+        if ((made_up || !is_accepted) && !runs_on(charger, connector_id)) continue;
+        auto input = evse_input(site, charger, connector_id, connector);
+        input.made_up = made_up;
+        // No safe profile holds its car back, either.
+        if (made_up && connector.limit_refused) input.controllable = false;
+        add(std::move(input));
+    }
+    for (const auto& transaction : charger.open) {
+        if (connector_of(charger, transaction.start.connector_id)) continue;
+        // Current on a connector that no limit can name: booked at all it may be.
+        auto input = evse_input(site, charger, transaction.start.connector_id, {});
+        input.controllable = false;
+        input.made_up = true;
+        add(std::move(input));
+    }
+}
+
 }  // namespace
+
+bool is_made_up(const ChargePoint& charger, std::int32_t connector_id, const Connector& connector) {
+    const auto& limits = connector.limits;
+    if (has_spoken(connector) || connector.safe_profile_accepted || limits.lingering ||
+        limits.lingering_sent) {
+        return false;
+    }
+    const bool others_speak =
+        std::any_of(charger.connectors.begin(), charger.connectors.end(),
+                    [](const auto& other) { return other.first > 0 && has_spoken(other.second); });
+    const auto told = configuration_number(charger, "NumberOfConnectors");
+    return others_speak && connector_id > told.value_or(0);
+}
 
 dlm::Inputs gather_inputs(Site& site) {
     dlm::Inputs inputs;
     inputs.meter = site.meter;
     inputs.lowerings_only = site.journal.full();
-    for (auto& [id, charger] : site.charge_points) {
-        if (charger.settings.state != "accepted") continue;
-        for (const auto& transaction : charger.open) {
-            connector_of(charger, transaction.start.connector_id);
-        }
-        for (const auto& [connector_id, connector] : charger.connectors) {
-            if (connector_id == 0 || is_hidden(charger, connector_id)) continue;
-            inputs.evses.push_back(evse_input(site, charger, connector_id, connector));
-        }
-        for (const auto& transaction : charger.open) {
-            if (connector_of(charger, transaction.start.connector_id)) continue;
-            // Current on a connector that no limit can name: booked at all it may be.
-            auto input = evse_input(site, charger, transaction.start.connector_id, {});
-            input.controllable = false;
-            inputs.evses.push_back(std::move(input));
-        }
-    }
+    for (auto& [id, charger] : site.charge_points) gather_from(site, charger, inputs.evses);
     return inputs;
 }
 

@@ -52,13 +52,6 @@ struct Running {
     const Transaction& transaction;
 };
 
-// What an answer is about.
-struct Sent {
-    dlm::Command command;
-    db::TransactionKey meant_for = 0;
-    ProfileShape shape;
-};
-
 void refuse(Site& site, const dlm::Command& command, Connector* connector, std::string status,
             Now now) {
     site.engine.refused(command.evse, command.sequence, now);
@@ -73,21 +66,24 @@ void send_by_key(Site& site, const dlm::Command& command, const Running& to, Con
                  Now now);
 
 // A refusal of a shape that was never taken may be about the shape: the next one goes out at once.
-void take_refusal(Site& site, const Sent& sent, std::string status, Now now) {
+void take_refusal(Site& site, const SentLimit& sent, std::string status, Now now) {
     const auto evse = find_evse(site, sent.command.evse);
     auto* connector = evse ? connector_of(*evse->charger, evse->connector_id) : nullptr;
-    if (!connector || connector->limits.taken == sent.shape) {
+    const auto* running =
+        connector ? site.find_open_on(*evse->charger, evse->connector_id) : nullptr;
+    // One for a transaction that is over says nothing of the next.
+    if (!running || running->start.id != sent.meant_for) {
+        return refuse(site, sent.command, nullptr, std::move(status), now);
+    }
+    const bool is_newest = !site.is_superseded(sent.command.evse, sent.command.sequence);
+    if (is_newest) connector->limits.lingering_sent.reset();
+    if (connector->limits.taken == sent.shape) {
         return refuse(site, sent.command, connector, std::move(status), now);
     }
-    auto& refused = connector->limits.refused;
-    if (std::find(refused.begin(), refused.end(), sent.shape) == refused.end()) {
-        refused.push_back(sent.shape);
-    }
-    const auto* running = site.find_open_on(*evse->charger, evse->connector_id);
-    const bool is_over = !running || running->start.id != sent.meant_for || !evse->charger->link ||
-                         site.is_superseded(sent.command.evse, sent.command.sequence);
+    shape_refused(*connector, *running, sent, now);
+    const bool is_over = !evse->charger->link || !is_newest;
     const auto shapes = limit_shapes(profile_abilities(*evse->charger));
-    const bool is_last = !next_shape(shapes, refused);
+    const bool is_last = !next_shape(shapes, connector->limits.refused);
     if (is_over || (is_last && !has_limit_key(*evse->charger))) {
         return refuse(site, sent.command, connector, std::move(status), now);
     }
@@ -97,7 +93,9 @@ void take_refusal(Site& site, const Sent& sent, std::string status, Now now) {
     send(site, sent.command, {*evse->charger, *running}, now);
 }
 
-void take_acceptance(Site& site, const dlm::Command& command, const ProfileShape* shape, Now now) {
+// `by_profile`: nothing for one by key.
+void take_acceptance(Site& site, const dlm::Command& command, const SentLimit* by_profile,
+                     Now now) {
     site.engine.acknowledged(command.evse, command.sequence, now);
     record_answer(site, command.sequence, "Accepted", now.wall);
     const auto evse = find_evse(site, command.evse);
@@ -109,18 +107,26 @@ void take_acceptance(Site& site, const dlm::Command& command, const ProfileShape
         limits.is_paused = false;
         limits.resumed_at = now;
     }
-    if (shape) {
+    if (by_profile) {
         limits.is_by_key = false;
-        return limit_taken(site, *evse->charger, command, *shape, *connector, now);
+        return limit_taken(site, *evse->charger, *by_profile, *connector, now);
     }
     // The key says the same until it is written again.
     limits.lingering = command.limit;
     limits.taken.reset();
 }
 
+void take_silence(Site& site, const dlm::Command& command, Now now) {
+    site.engine.unanswered(command.evse, command.sequence, now);
+    record_answer(site, command.sequence, "timeout", now.wall);
+    const auto evse = find_evse(site, command.evse);
+    auto* connector = evse ? connector_of(*evse->charger, evse->connector_id) : nullptr;
+    if (connector) limit_unanswered(*connector);
+}
+
 // Tells the engine how a command ended. The clock is read by whoever delivers the answer; what the
 // site last saw is near enough for books that count in seconds.
-void settle(Site& site, const Sent& sent, const Answer& answer, Now now) {
+void settle(Site& site, const SentLimit& sent, const Answer& answer, Now now) {
     const auto& command = sent.command;
     site.step_wanted = true;
     site.wake_by(now.mono + gather);
@@ -135,13 +141,12 @@ void settle(Site& site, const Sent& sent, const Answer& answer, Now now) {
             case timeout:
             case disconnected:
             case invalid_answer:
-                site.engine.unanswered(command.evse, command.sequence, now);
-                return record_answer(site, command.sequence, "timeout", now.wall);
+                return take_silence(site, command, now);
         }
     }
     const auto status = std::get<v16::SetChargingProfile::Response>(answer).status;
     if (status == v16::SetChargingProfileStatus::Accepted) {
-        return take_acceptance(site, command, &sent.shape, now);
+        return take_acceptance(site, command, &sent, now);
     }
     take_refusal(site, sent, enumerator_name(status), now);
 }
@@ -226,16 +231,19 @@ void send(Site& site, const dlm::Command& command, const Running& to, Now now) {
     }
     if (!shape) return refuse(site, command, connector, "NotSupported", now);
     const auto limit = limit_of(command, to, *connector, now);
+    const auto lag = clock_lag(site, to.charger, now.wall);
+    const SentLimit sent{command, to.transaction.start.id, *shape};
+    limit_leaves(*connector, sent);
     connector->limits.sent = shape;
+    connector->limits.lag_sent = lag;
     connector->limits.phases_sent = shape->unit == v16::ChargingRateUnit::W ? limit.phases : 0;
     site.engine.sent(command.evse, command.sequence, now);
     ++site.counters.limits_sent;
-    send_profile(site, to.charger, leased_profile(limit, *shape, to.charger.quirks, now.wall),
+    send_profile(site, to.charger, leased_profile(limit, *shape, to.charger.quirks, now.wall - lag),
                  {.priority = priority_of(command),
                   .timeout = profile_timeout,
                   .coalescing_key = "limit:" + std::to_string(connector_id)},
-                 [&site, sent = Sent{command, to.transaction.start.id, *shape}](
-                     const Answer& answer) { settle(site, sent, answer, site.now); });
+                 [&site, sent](const Answer& answer) { settle(site, sent, answer, site.now); });
     log_limit(site, command);
 }
 

@@ -46,7 +46,8 @@ WantedList wanted_now(const Site& site, const ChargePoint& charger, Timestamp no
          .now = now,
          .zone = site.settings.time_zone,
          .length_max = local_list_limits(charger).length_max,
-         .energy_used_wh = [&](const Badge& badge) { return use_of(site, badge, now).energy_wh; }});
+         .energy_used_wh = [&](const Badge& badge) { return use_of(site, badge, now).energy_wh; },
+         .hours = &site.hours});
 }
 
 void look_again(Site& site, ChargePoint& charger, Instant at) {
@@ -178,7 +179,7 @@ void settle_sending(Site& site, ChargePoint& charger, const v16::SendLocalList::
 
 void ask_version(Site& site, ChargePoint& charger, Now now) {
     charger.link->session.call<v16::GetLocalListVersion>(
-        now, {}, {},
+        now, {}, {.timeout = std::chrono::seconds{charger.quirks.call_timeout_seconds}},
         [&site, id = charger.settings.id,
          round = charger.local_list.round](const VersionAnswer& answer) {
             if (auto* present = answering(site, id, round)) settle_version(site, *present, answer);
@@ -187,7 +188,7 @@ void ask_version(Site& site, ChargePoint& charger, Now now) {
 
 void send(Site& site, ChargePoint& charger, const v16::SendLocalList::Request& request, Now now) {
     charger.link->session.call<v16::SendLocalList>(
-        now, request, {},
+        now, request, {.timeout = std::chrono::seconds{charger.quirks.call_timeout_seconds}},
         [&site, id = charger.settings.id, round = charger.local_list.round,
          request](const SendAnswer& answer) {
             if (auto* present = answering(site, id, round)) {
@@ -284,6 +285,7 @@ void local_list_after_set_up(Site& site, ChargePoint& charger, Now now) {
 }
 
 void badges_changed(Site& site, Now now) {
+    site.likely_badges.badges_changed();
     for (auto& [id, charger] : site.charge_points) {
         const bool was_manual = charger.local_list.is_manual;
         try_again(charger.local_list);

@@ -90,16 +90,21 @@ WantedList wanted_list(const ListQuestion& question) {
     const auto now = question.now;
     auto place = question.charge_point;
     place.opening_hours.reset();
+    const HoursBook own;
+    const auto& hours = question.hours ? *question.hours : own;
     for (const auto& [id_tag, badge] : question.badges) {
         note_change(out, badge.valid_from, now);
         note_change(out, badge.valid_until, now);
         // Those that are not for this charge point should not have their hours read.
         if (!is_for(badge, place)) continue;
         if (badge.schedule) {
-            note_change(out, hours_at(*badge.schedule, now, question.zone).until, now);
+            note_change(out, hours.at(*badge.schedule, now, question.zone).until, now);
         }
-        AuthorizationQuestion asked{
-            .badge = &badge, .charge_point = place, .at = now, .zone = question.zone};
+        AuthorizationQuestion asked{.badge = &badge,
+                                    .charge_point = place,
+                                    .at = now,
+                                    .zone = question.zone,
+                                    .hours = &hours};
         if (badge.monthly_energy_quota_wh && question.energy_used_wh) {
             asked.use.energy_wh = question.energy_used_wh(badge);
             note_change(out, question.zone.month_end(now), now);

@@ -23,6 +23,8 @@
 
 namespace busbar::site {
 
+class HoursBook;
+
 using LocalListEntries = std::vector<ocpp::v16::AuthorizationData>;
 
 // What a charger can take. As it says in its configuration; where it says nothing, what every
@@ -52,6 +54,7 @@ struct ListQuestion {
     std::size_t length_max = 48;
     // Of a badge in this month, for those that have a quota; empty: none has used anything.
     std::function<std::int64_t(const db::BadgeSaved&)> energy_used_wh;
+    const HoursBook* hours = nullptr;  // where schedules are read; null: in one of its own
 };
 
 // The list of this charge point: badges that would be accepted there now, each until its own hours

@@ -87,6 +87,11 @@ void believe(RegisterMemory& memory, const RegisterReading& reading, double& wh,
 RegisterVerdict doubted(RegisterMemory& memory, const RegisterReading& reading,
                         const RegisterBounds& bounds) {
     const double wh = reading.point.wh * memory.factor;
+    const auto doubt =
+        memory.last && wh < memory.last->wh ? RegisterDoubt::backwards : RegisterDoubt::jump;
+    const bool is_repeat =
+        memory.suspect && memory.suspect->at == reading.point.at && memory.suspect->wh == wh;
+    if (is_repeat) return {std::nullopt, memory.factor, doubt};
     const bool follows = memory.suspect && memory.suspect->at < reading.point.at &&
                          is_plausible_after(*memory.suspect, wh, reading.point.at, bounds);
     memory.suspects = follows ? memory.suspects + 1 : 1;
@@ -96,8 +101,7 @@ RegisterVerdict doubted(RegisterMemory& memory, const RegisterReading& reading,
         believe(memory, reading, believed, memory.factor, false);
         return {believed, memory.factor, RegisterDoubt::reset};
     }
-    const bool fell = memory.last && wh < memory.last->wh;
-    return {std::nullopt, memory.factor, fell ? RegisterDoubt::backwards : RegisterDoubt::jump};
+    return {std::nullopt, memory.factor, doubt};
 }
 
 }  // namespace

@@ -12,39 +12,6 @@ namespace {
 
 using std::chrono::seconds;
 
-Transaction* find_named(Context& on, std::int32_t transaction_id) {
-    if (auto* open = on.site.find_open(on.charger, transaction_id)) return open;
-    auto& stopped = on.charger.stopped;
-    const auto it = std::find_if(stopped.rbegin(), stopped.rend(), [&](const Transaction& t) {
-        return t.start.transaction_id == transaction_id;
-    });
-    return it == stopped.rend() ? nullptr : &*it;
-}
-
-// The newest that had begun by then and, if it has stopped, had not been over for longer than
-// `after_stop`.
-Transaction* find_stopped_at(ChargePoint& charger, std::int32_t connector_id, Timestamp at,
-                             seconds after_stop) {
-    const auto it =
-        std::find_if(charger.stopped.rbegin(), charger.stopped.rend(), [&](const Transaction& t) {
-            return t.start.connector_id == connector_id && t.start.started_at <= at &&
-                   at <= t.stop->stopped_at + after_stop;
-        });
-    return it == charger.stopped.rend() ? nullptr : &*it;
-}
-
-// Chargers leave the id out, send 0, -1 or one of their own: then connector and time tell. A value
-// that names a transaction, if none we know, belongs to one: that which has just ended, if none
-// runs.
-Transaction* find_by_time(Context& on, std::int32_t connector_id, Timestamp at, bool names_one) {
-    constexpr seconds clock_jitter{60};
-    auto* open = on.site.find_open_on(on.charger, connector_id);
-    if (open && open->start.started_at <= at + clock_jitter) return open;
-    const seconds after_stop{names_one && !open ? 300 : 0};
-    if (auto* stopped = find_stopped_at(on.charger, connector_id, at, after_stop)) return stopped;
-    return open;
-}
-
 // Connector 0 is the whole charger, which is its only connector where there is just one. That of a
 // cluster is the first of its boxes that has come.
 std::int32_t meant_connector(const ChargePoint& charger, std::int32_t connector_id) {
@@ -206,12 +173,13 @@ Phases wired_phases(std::string_view phase_map) {
 
 v16::MeterValues::Response handle(Context& on, const v16::MeterValues::Request& request) {
     const auto sent_id = request.transactionId;
-    Transaction* const named = sent_id && *sent_id > 0 ? find_named(on, *sent_id) : nullptr;
-    if (sent_id && !named) {
+    auto book = book_of(on.site, on.charger);
+    ValueOrigin origin{.transaction_id = sent_id.value_or(0), .names_one = sent_id.has_value()};
+    if (sent_id && !find_measured(book, origin)) {
         count_deviation(on.charger, "MeterValues:unknown_transaction", std::to_string(*sent_id),
                         on.now.wall);
     }
-    const auto connector_id = meant_connector(on.charger, request.connectorId);
+    origin.connector_id = meant_connector(on.charger, request.connectorId);
     std::vector<db::Record> rows;
     std::vector<v16::MeterValue> together;
     Transaction* theirs = nullptr;
@@ -221,10 +189,8 @@ v16::MeterValues::Response handle(Context& on, const v16::MeterValues::Request& 
     };
     // One message may hold what belongs to several transactions: a queue that is emptied.
     for (const auto& value : request.meterValue) {
-        auto* transaction = named;
-        if (!named && connector_id > 0) {
-            transaction = find_by_time(on, connector_id, value.timestamp, sent_id.has_value());
-        }
+        origin.measured_at = value.timestamp;
+        auto* transaction = find_measured(book, origin);
         if (!together.empty() && transaction != theirs) take_together();
         theirs = transaction;
         together.push_back(value);

@@ -370,4 +370,19 @@ HoursState hours_at(std::string_view text, Timestamp at, const TimeZone& zone) {
     return hours->state(at, zone);
 }
 
+HoursState HoursBook::at(std::string_view text, Timestamp at, const TimeZone& zone) const {
+    // Longer ones cannot be read, and need not be kept.
+    if (text.size() > opening_hours_size_max) return {};
+    auto known = known_.find(text);
+    if (known == known_.end()) {
+        ++readings_;
+        auto parsed = parse_opening_hours(text);
+        auto* hours = std::get_if<OpeningHours>(&parsed);
+        // All at once: those that are still in use come back by themselves.
+        if (known_.size() >= texts_max) known_.clear();
+        known = known_.emplace(text, hours ? std::move(*hours) : OpeningHours{}).first;
+    }
+    return known->second.state(at, zone);
+}
+
 }  // namespace busbar::site

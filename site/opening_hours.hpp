@@ -3,6 +3,9 @@
 // of badges, chargers and tariffs are all told this way, in the time zone of the site. Pure.
 #pragma once
 
+#include <cstddef>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -73,5 +76,21 @@ std::variant<OpeningHours, OpeningHoursError> parse_opening_hours(std::string_vi
 
 // The state of the hours that a text tells. One that cannot be read is never open.
 HoursState hours_at(std::string_view text, Timestamp at, const TimeZone& zone);
+
+// The same with a memory: a site has few texts and asks for them all the time, so that each is read
+// once only. What it remembers never shows in what it answers.
+class HoursBook {
+public:
+    static constexpr std::size_t texts_max = 10'000;
+
+    HoursState at(std::string_view text, Timestamp at, const TimeZone& zone) const;
+
+    // How many texts have been read since the beginning.
+    std::size_t readings() const { return readings_; }
+
+private:
+    mutable std::map<std::string, OpeningHours, std::less<>> known_;  // by their texts
+    mutable std::size_t readings_ = 0;
+};
 
 }  // namespace busbar::site

@@ -63,9 +63,24 @@ bool react(Operation& operation, const TransactionBegan& event, Timestamp now) {
                    now);
 }
 
+constexpr std::string_view waits_for_transaction = "waiting for the end of the transaction";
+constexpr std::string_view waits_for_status =
+    "the transaction is over: waiting for the charge point's word";
+constexpr std::string_view waits_after_boot =
+    "the charge point has booted meanwhile: waiting for its word";
+
+bool waits_for_availability(const Operation& operation) {
+    return is(operation, "ChangeAvailability") && operation.wanted &&
+           operation.state == OperationState::waiting;
+}
+
+// What a charger had put off may be lost with its boot: it has to show soon.
 bool react(Operation& operation, const ChargePointBooted&, Timestamp now) {
-    if (!is(operation, "Reset")) return false;
-    return succeed(operation, "the charge point has booted", now);
+    if (is(operation, "Reset")) return succeed(operation, "the charge point has booted", now);
+    if (!waits_for_availability(operation)) return false;
+    operation.detail = waits_after_boot;
+    operation.deadline = now + availability_wait;
+    return true;
 }
 
 bool react(Operation& operation, const ChargePointDisconnected&, Timestamp) {
@@ -74,9 +89,41 @@ bool react(Operation& operation, const ChargePointDisconnected&, Timestamp) {
     return true;
 }
 
+// Connector 0 stands for all: it is done once every connector has come round, whether the charger
+// says a word about 0 or not.
+bool react(Operation& operation, const ConnectorsSeen& event, Timestamp now) {
+    if (!waits_for_availability(operation)) return false;
+    if (event.all_done) return succeed(operation, "all connectors are " + *operation.wanted, now);
+    if (event.any_runs) {
+        if (!operation.deadline && operation.detail == waits_for_transaction) return false;
+        operation.deadline.reset();
+        operation.detail = waits_for_transaction;
+        return true;
+    }
+    if (!operation.deadline) {
+        operation.detail = waits_for_status;
+        operation.deadline =
+            now + (event.is_connected ? availability_wait : availability_wait_offline);
+        return true;
+    }
+    // It is back: it can say so now.
+    if (!event.is_connected || *operation.deadline <= now + availability_wait) return false;
+    operation.deadline = now + availability_wait;
+    return true;
+}
+
+bool react(Operation& operation, const AvailabilityCommanded& event, Timestamp now) {
+    if (!waits_for_availability(operation)) return false;
+    const bool is_same = operation.connectorId == event.connector_id;
+    const bool contradicts =
+        operation.connectorId.value_or(0) == 0 && operation.wanted != event.wanted;
+    if (event.connector_id != 0 && !is_same && !contradicts) return false;
+    return fail(operation, "replaced by a newer ChangeAvailability", now);
+}
+
 bool react(Operation& operation, const ConnectorReported& event, Timestamp now) {
     if (operation.connectorId != event.connector_id) return false;
-    if (is(operation, "ChangeAvailability") && operation.wanted) {
+    if (is(operation, "ChangeAvailability") && operation.wanted && event.connector_id != 0) {
         const bool unavailable = event.status == "Unavailable";
         if (unavailable != (*operation.wanted == "Inoperative")) return false;
         return succeed(operation, "connector is " + std::string{event.status}, now);
@@ -144,6 +191,59 @@ void make_room(Site& site, ChargePoint& charger) {
     operations.erase(oldest);
 }
 
+// True if all connectors are as a ChangeAvailability of connector 0 wants them, or the charger has
+// said so of connector 0 since.
+bool is_done_everywhere(const ChargePoint& charger, const Operation& operation) {
+    const bool to_inoperative = operation.wanted == "Inoperative";
+    int known = 0;
+    for (const auto& [id, connector] : charger.connectors) {
+        if (is_hidden(charger, id) || !connector.status) continue;
+        const bool is_unavailable = connector.status->status == "Unavailable";
+        if (id == 0) {
+            const bool is_news = connector.status->received_at >= operation.startedAt;
+            if (is_news && is_unavailable == to_inoperative) return true;
+            continue;
+        }
+        const bool is_faulted = connector.status->status == "Faulted";
+        if (is_unavailable != to_inoperative && !(to_inoperative && is_faulted)) return false;
+        ++known;
+    }
+    return known > 0;
+}
+
+// A car is still there: many chargers wait until it has been unplugged.
+bool is_occupied(const ChargePoint& charger, const Operation& operation) {
+    constexpr std::array<std::string_view, 4> with_car{"Charging", "SuspendedEV", "SuspendedEVSE",
+                                                       "Finishing"};
+    return std::any_of(charger.connectors.begin(), charger.connectors.end(), [&](const auto& c) {
+        const auto& [id, connector] = c;
+        return is_of_connector(operation, id) && connector.status &&
+               is_one_of(connector.status->status, with_car);
+    });
+}
+
+ConnectorsSeen connectors_of(const ChargePoint& charger, const Operation& operation) {
+    ConnectorsSeen seen;
+    seen.is_connected = charger.link != nullptr;
+    seen.any_runs = std::any_of(charger.open.begin(), charger.open.end(), [&](const auto& t) {
+        return is_of_connector(operation, t.start.connector_id) &&
+               t.start.received_at <= operation.startedAt;
+    });
+    seen.all_done = operation.connectorId.value_or(0) == 0 && !seen.any_runs &&
+                    is_done_everywhere(charger, operation);
+    // What one that is away said last may have changed since.
+    if (seen.is_connected && is_occupied(charger, operation)) seen.any_runs = true;
+    return seen;
+}
+
+// One step of an operation; true if anything about it has changed.
+bool advance_by(const ChargePoint& charger, Operation& operation, const OperationEvent& event,
+                Timestamp now) {
+    const bool changed = advance(operation, event, now);
+    if (!waits_for_availability(operation)) return changed;
+    return advance(operation, connectors_of(charger, operation), now) || changed;
+}
+
 void wake_for(Site& site, const Operation& operation, Now now) {
     if (operation.state != OperationState::waiting || !operation.deadline) return;
     const auto left = std::max(*operation.deadline - now.wall, std::chrono::milliseconds{0});
@@ -170,7 +270,7 @@ const Operation& follow(Site& site, ChargePoint& charger, Operation operation) {
 
 void observe(Site& site, ChargePoint& charger, const OperationEvent& event) {
     for (auto& operation : charger.operations) {
-        if (advance(operation, event, site.now.wall)) {
+        if (advance_by(charger, operation, event, site.now.wall)) {
             record(site, operation);
             if (site.log && operation.state != OperationState::waiting) {
                 site.log("operation", charger.settings.id + " " + operation.action + " " +

@@ -55,6 +55,17 @@ struct ConnectorReported {
     std::int32_t connector_id = 0;
     std::string_view status;
 };
+// How the connectors stand that a scheduled ChangeAvailability is about.
+struct ConnectorsSeen {
+    bool any_runs = false;  // a transaction from before it, or its car is still there
+    bool all_done = false;  // all of them are as wanted
+    bool is_connected = false;
+};
+// A newer ChangeAvailability was agreed to.
+struct AvailabilityCommanded {
+    std::int32_t connector_id = 0;
+    std::string_view wanted;
+};
 // A FirmwareStatusNotification and its like, for the operations of `action`.
 struct ProgressReported {
     std::string_view action;  // the command: "UpdateFirmware", "GetDiagnostics", ...
@@ -72,7 +83,8 @@ struct ReservationCancelled {
 struct TimePassed {};
 using OperationEvent =
     std::variant<TransactionBegan, ChargePointBooted, ChargePointDisconnected, ConnectorReported,
-                 ProgressReported, FileArrived, ReservationCancelled, TimePassed>;
+                 ConnectorsSeen, AvailabilityCommanded, ProgressReported, FileArrived,
+                 ReservationCancelled, TimePassed>;
 
 // Lets a waiting operation react. True if anything about it has changed.
 bool advance(Operation& operation, const OperationEvent& event, Timestamp now);
@@ -83,6 +95,10 @@ inline constexpr std::chrono::seconds cable_wait{60};
 inline constexpr std::chrono::seconds reboot_wait{300};
 inline constexpr std::chrono::seconds upload_wait{3600};
 inline constexpr std::chrono::seconds update_wait{2 * 3600};
+// For the status that a scheduled ChangeAvailability leads to, once its transactions are over: the
+// charger may be away by then.
+inline constexpr std::chrono::seconds availability_wait{300};
+inline constexpr std::chrono::seconds availability_wait_offline{24 * 3600};
 
 inline constexpr std::size_t operations_max = 50;  // kept of one charge point
 

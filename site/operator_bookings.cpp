@@ -54,12 +54,40 @@ OperatorProfile profile_of(const v16::SetChargingProfile::Request& request) {
             .purpose = profile.chargingProfilePurpose,
             .stack_level = profile.stackLevel,
             .highest = highest_limit(profile.chargingSchedule),
-            .is_certain = false};
+            .is_certain = false,
+            .on_its_way = 1};
+}
+
+// The booking of a request that has been settled: one that waits for an answer, or else one that
+// has waited in vain. Null if it was counted with others or is gone.
+OperatorProfile* booking_of(ChargePoint& charger, const OperatorProfile& asked) {
+    const auto is_of = [&](const OperatorProfile& known, bool waits) {
+        return known.id == asked.id && known.connector_id == asked.connector_id &&
+               known.purpose == asked.purpose && known.stack_level == asked.stack_level &&
+               known.highest == asked.highest && !known.is_certain &&
+               (known.on_its_way > 0) == waits;
+    };
+    auto& known = charger.operator_profiles;
+    for (const bool waits : {true, false}) {
+        const auto found = std::find_if(known.begin(), known.end(),
+                                        [&](const auto& one) { return is_of(one, waits); });
+        if (found != known.end()) return &*found;
+    }
+    return nullptr;
+}
+
+// One that is counted with others is not on its way any more.
+void settle_among_others(ChargePoint& charger) {
+    auto& known = charger.operator_profiles;
+    if (known.empty() || known.back().id != all_others) return;
+    known.back().on_its_way = std::max(known.back().on_its_way - 1, 0);
 }
 
 // Whether clearing by these criteria is sure to have met it. Connector 0 means the whole to some
-// chargers and itself to others.
+// chargers and itself to others. One that is not answered yet stands in the queue behind the
+// clearing, which has been: one call goes after the other.
 bool is_met(const OperatorProfile& profile, const v16::ClearChargingProfile::Request& request) {
+    if (profile.on_its_way > 0) return false;
     if (profile.id == all_others) {
         return !request.id && !request.connectorId && !request.chargingProfilePurpose &&
                !request.stackLevel;
@@ -87,7 +115,8 @@ void operator_profile_sent(Site& site, ChargePoint& charger,
                 .purpose = Purpose::TxDefaultProfile,
                 .stack_level = {},
                 .highest = std::max(rest.highest, sent.highest),
-                .is_certain = true};
+                .is_certain = true,
+                .on_its_way = rest.on_its_way + 1};
     }
     record_bookings(site, charger);
     // It counts before it is on its way: others make room for it now.
@@ -101,13 +130,23 @@ void operator_profile_taken(Site& site, ChargePoint& charger,
     if (!outlives_transactions(request.csChargingProfiles)) return;
     auto taken = profile_of(request);
     auto& known = charger.operator_profiles;
-    // The same number on the same connector has been replaced. Of a number that moved to another
-    // connector nobody knows.
+    if (auto* booked = booking_of(charger, taken)) {
+        known.erase(known.begin() + (booked - known.data()));
+    } else {
+        settle_among_others(charger);
+    }
+    // The same number on the same connector has been replaced, unless it comes only later. Of a
+    // number that moved to another connector nobody knows.
     std::erase_if(known, [&](const OperatorProfile& old) {
-        return old.id == taken.id && old.connector_id == taken.connector_id;
+        return old.id == taken.id && old.connector_id == taken.connector_id && old.on_its_way == 0;
     });
     taken.is_certain = true;
-    if (known.size() < profiles_max) known.push_back(taken);
+    taken.on_its_way = 0;
+    if (known.size() < profiles_max) {
+        // What stands for all others stays the last.
+        const bool has_rest = !known.empty() && known.back().id == all_others;
+        known.insert(has_rest ? std::prev(known.end()) : known.end(), taken);
+    }
     record_bookings(site, charger);
     site.step_wanted = true;
 }
@@ -116,11 +155,19 @@ void operator_profile_refused(Site& site, ChargePoint& charger,
                               const v16::SetChargingProfile::Request& request) {
     if (!outlives_transactions(request.csChargingProfiles)) return;
     auto& known = charger.operator_profiles;
-    const auto booked = std::find(known.rbegin(), known.rend(), profile_of(request));
-    if (booked == known.rend()) return;
-    known.erase(std::next(booked).base());
+    const auto* booked = booking_of(charger, profile_of(request));
+    if (!booked) return settle_among_others(charger);
+    known.erase(known.begin() + (booked - known.data()));
     if (!site.journal.full()) record_bookings(site, charger);
     site.step_wanted = true;
+}
+
+void operator_profile_unanswered(ChargePoint& charger,
+                                 const v16::SetChargingProfile::Request& request) {
+    if (!outlives_transactions(request.csChargingProfiles)) return;
+    auto* booked = booking_of(charger, profile_of(request));
+    if (!booked) return settle_among_others(charger);
+    booked->on_its_way = 0;
 }
 
 void operator_profiles_cleared(Site& site, ChargePoint& charger,

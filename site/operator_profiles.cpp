@@ -155,10 +155,15 @@ void for_reached(const Candidate& candidate, Each each) {
     }
 }
 
-// What is left for load management where a model takes one purpose only.
-std::optional<Purpose> only_purpose(const Quirks& quirks) {
-    if (quirks.profile_purposes.size() != 1) return std::nullopt;
-    return quirks.profile_purposes.front();
+// The purpose that carries load management's limits as long as nothing else is known (see
+// limit_shapes).
+Purpose usual_carrier(const Quirks& quirks) {
+    const auto& works = quirks.profile_purposes;
+    for (const auto purpose :
+         {Purpose::TxProfile, Purpose::TxDefaultProfile, Purpose::ChargePointMaxProfile}) {
+        if (std::find(works.begin(), works.end(), purpose) != works.end()) return purpose;
+    }
+    return Purpose::TxProfile;
 }
 
 // Load management's own limits must stay the ones that count. Where it has not come down to
@@ -167,15 +172,16 @@ Objection stack_objection(const Candidate& candidate) {
     const auto purpose = candidate.profile.chargingProfilePurpose;
     const auto level = candidate.profile.stackLevel;
     auto levels = stack_levels(profile_abilities(candidate.charger));
-    auto carrier = only_purpose(candidate.charger.quirks).value_or(Purpose::TxProfile);
+    auto carrier = usual_carrier(candidate.charger.quirks);
     for_reached(candidate, [&](std::int32_t, const Connector& connector) {
         const auto& limits = connector.limits;
-        const auto& taken = limits.taken ? limits.taken : limits.sent;
-        if (!taken) return;
-        // What it has now is what counts, even if it can do better.
-        if (taken->purpose == Purpose::TxProfile)
-            levels.tx = std::min(levels.tx, taken->stack_level);
-        if (taken->purpose != Purpose::TxProfile) carrier = taken->purpose;
+        // What it has now is what counts, even if it can do better, and what is on its way.
+        for (const auto& shape : {limits.sent, limits.taken}) {
+            if (!shape) continue;
+            if (shape->purpose != Purpose::TxProfile) carrier = shape->purpose;
+            if (shape->purpose == Purpose::TxProfile)
+                levels.tx = std::min(levels.tx, shape->stack_level);
+        }
     });
     const bool outranks = carrier == Purpose::TxDefaultProfile && purpose == Purpose::TxProfile;
     if (outranks || (carrier != Purpose::TxProfile && purpose == carrier)) {
@@ -285,14 +291,14 @@ std::optional<CommandFailure> clearing_objection(
 OwnProfiles own_profiles(const ChargePoint& charger, std::int32_t connector_id,
                          const Connector& connector) {
     const auto level = stack_levels(profile_abilities(charger)).tx_default;
-    OwnProfiles own{{charger.quirks.tx_default_on_connector_0 ? 0 : connector_id,
+    OwnProfiles own{{profile_connector(Purpose::TxDefaultProfile, connector_id, charger.quirks),
                      Purpose::TxDefaultProfile, level},
                     {}};
     const auto& limits = connector.limits;
     const auto shape = limits.taken ? limits.taken : limits.sent;
     if (!shape) return own;
-    const bool is_whole = shape->purpose == Purpose::ChargePointMaxProfile;
-    own.limit = OwnProfile{is_whole ? 0 : connector_id, shape->purpose, shape->stack_level};
+    own.limit = OwnProfile{profile_connector(shape->purpose, connector_id, charger.quirks),
+                           shape->purpose, shape->stack_level};
     return own;
 }
 

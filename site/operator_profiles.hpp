@@ -57,8 +57,12 @@ void operator_profile_taken(Site& site, ChargePoint& charger,
 // It was refused or never sent: its booking is undone.
 void operator_profile_refused(Site& site, ChargePoint& charger,
                               const v16::SetChargingProfile::Request& request);
+// It has no answer: it may have come, and stays booked.
+void operator_profile_unanswered(ChargePoint& charger,
+                                 const v16::SetChargingProfile::Request& request);
 // The charger has accepted this clearing. Criteria that may have missed a profile leave it booked,
-// and so does a model that is known to clear nothing (quirk clearProfiles).
+// and so does a model that is known to clear nothing (quirk clearProfiles). What stands in the
+// queue behind the clearing comes after it.
 void operator_profiles_cleared(Site& site, ChargePoint& charger,
                                const v16::ClearChargingProfile::Request& request);
 // The most that operators' profiles allow this connector, whether it has been seen or not.

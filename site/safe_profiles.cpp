@@ -6,15 +6,16 @@
 #include <boost/describe/class.hpp>
 
 #include "base/codec.hpp"
-#include "ocpp/v16/remote_trigger.hpp"
 #include "ocpp/v16/smart_charging.hpp"
 #include "site/charging_profiles.hpp"
 #include "site/desired_state.hpp"
 #include "site/limit_key.hpp"
+#include "site/load_inputs.hpp"
 #include "site/load_management.hpp"
 #include "site/local_list.hpp"
 #include "site/metering.hpp"
 #include "site/operator_profiles.hpp"
+#include "site/trigger_poll.hpp"
 
 namespace busbar::site {
 namespace {
@@ -236,15 +237,6 @@ void raise(Site& site, ChargePoint& charger, std::int32_t connector_id, Amps saf
     });
 }
 
-void ask_for_connectors(Site& site, ChargePoint& charger, Now now) {
-    charger.link->session.call<v16::TriggerMessage>(
-        now,
-        {.requestedMessage = v16::TriggerMessageRequestedMessage::StatusNotification,
-         .connectorId = {}},
-        {}, [](const auto&) {});
-    if (const auto deadline = charger.link->session.deadline()) site.wake_by(*deadline);
-}
-
 }  // namespace
 
 db::Journal::Ticket record_safe_current(Site& site, Connector& connector, const std::string& evse,
@@ -323,9 +315,10 @@ void set_up(Site& site, ChargePoint& charger, Now now) {
     charger.setup_due.reset();
     if (!charger.link || charger.settings.state != "accepted") return;
     site.step_wanted = true;
-    if (charger.connectors.empty()) ask_for_connectors(site, charger, now);
+    if (charger.connectors.empty()) ask_for_states(site, charger);
     for (auto& [connector_id, connector] : charger.connectors) {
         if (connector_id == 0 || is_hidden(charger, connector_id)) continue;
+        if (is_made_up(charger, connector_id, connector)) continue;
         const auto evse = evse_id(charger.settings.id, connector_id);
         const Amps safe = site.engine.safe(evse);
         if (connector.safe_profile_sent == safe) continue;

@@ -21,6 +21,7 @@
 #include "ocpp/v16/core.hpp"
 #include "site/attempts.hpp"
 #include "site/badge_learning.hpp"
+#include "site/badge_likeness.hpp"
 #include "site/charger_clock.hpp"
 #include "site/charging_profiles.hpp"
 #include "site/configuration.hpp"
@@ -30,6 +31,7 @@
 #include "site/link.hpp"
 #include "site/local_list_rules.hpp"
 #include "site/meter_values.hpp"
+#include "site/opening_hours.hpp"
 #include "site/operations.hpp"
 #include "site/quirks.hpp"
 #include "site/security.hpp"
@@ -57,9 +59,16 @@ struct LimitHabits {
     std::vector<ProfileShape> safe_refused;  // the same of safe profiles
     int phases = 0;                          // that the present car has shown to use; 0: none yet
     int phases_sent = 0;  // that the newest limit in W was reckoned with; 0: it was in A
+    std::chrono::seconds lag_sent{0};  // how far its clock was behind when the newest was sent
     // A limit that does not end with its transaction: the safe profile must take its place.
     std::optional<Amps> lingering;
     bool is_being_replaced = false;
+    std::optional<Amps> lingering_sent;  // the same of limits without an answer as yet
+    // The transaction in which it refused a shape, and nothing has come of that yet.
+    std::optional<db::TransactionKey> refused_in;
+    bool refused_early = false;  // the same when its transaction had just begun
+    // In which it took a limit for another purpose only, and nothing is learned yet.
+    std::optional<db::TransactionKey> doubted_in;
     Instant stop_asked_at = Instant::min();  // RemoteStopTransaction, by load management
     // Every profile was refused: limits are written to the key of quirk limitKey.
     bool is_by_key = false;
@@ -79,12 +88,17 @@ struct OperatorProfile {
     std::optional<std::int32_t> stack_level;  // nothing: not known
     Amps highest;                             // that it allows on one phase
     bool is_certain = false;                  // its charger has accepted it
+    int on_its_way = 0;                       // so many that are not answered yet
     friend bool operator==(const OperatorProfile&, const OperatorProfile&) = default;
 };
 
 // A connector as its charger last described it. Connectors exist from the first message on.
 struct Connector {
     std::optional<db::ConnectorStatus> status;
+    // `status` is a fault of the whole charger (quirk connector0FaultsInformational), and this is
+    // what the connector said of itself.
+    bool is_faulted_with_whole = false;
+    std::optional<db::ConnectorStatus> own_status;
     std::optional<PhaseAmps> measured;  // grid phases, newest sample with current in it
     Instant measured_at{};
     std::optional<Instant> values_at;  // newest meter values of whatever kind that were live
@@ -229,6 +243,8 @@ public:
     std::map<std::string, Badge, LessIgnoringCase> badges;
     std::map<std::string, BadgeGroup, LessIgnoringCase> badge_groups;  // by name
     UnknownBadges unknown_badges;
+    LikelyBadges likely_badges;
+    HoursBook hours;  // of badges and charge points, as they were read
     BadgeLearning learning;
     EnergyUsed energy_used;
     std::map<std::string, ChargePoint, std::less<>> charge_points;

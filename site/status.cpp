@@ -60,16 +60,35 @@ bool is_phantom(ChargePoint& charger, Connector& connector, const db::ConnectorS
     return false;
 }
 
+// Each connector is again what it said it was.
+void end_fault(ChargePoint& charger) {
+    for (auto& [id, connector] : charger.connectors) {
+        if (!std::exchange(connector.is_faulted_with_whole, false)) continue;
+        connector.status = std::exchange(connector.own_status, std::nullopt);
+    }
+}
+
 // Where a fault of connector 0 is one of the whole charger.
 void spread_fault(ChargePoint& charger, const db::ConnectorStatus& row) {
+    if (row.connector_id != 0) return;
+    if (row.status != "Faulted") return end_fault(charger);
     if (charger.quirks.connector_0_faults_informational) return;
-    if (row.connector_id != 0 || row.status != "Faulted") return;
     for (auto& [id, connector] : charger.connectors) {
         if (id == 0) continue;
         auto status = row;
         status.connector_id = id;
-        connector.status = std::move(status);
+        auto before = std::exchange(connector.status, std::move(status));
+        if (!std::exchange(connector.is_faulted_with_whole, true)) {
+            connector.own_status = std::move(before);
+        }
     }
+}
+
+// What a connector says of itself counts from then on.
+void take_own(Connector& connector, const db::ConnectorStatus& row) {
+    connector.is_faulted_with_whole = false;
+    connector.own_status.reset();
+    connector.status = row;
 }
 
 }  // namespace
@@ -107,12 +126,13 @@ v16::StatusNotification::Response handle(Context& on,
         connector.status && row.at < connector.status->at && row.at + late_by < row.received_at;
     if (older) return {};
     if (is_phantom(on.charger, connector, row)) return {};
-    if (request.connectorId > 0 && !connector.status) {
+    const auto& known = connector.is_faulted_with_whole ? connector.own_status : connector.status;
+    if (request.connectorId > 0 && !known) {
         // A connector we did not know needs its safe profile.
         on.charger.setup_due = on.now.mono + std::chrono::seconds{1};
         on.site.wake_by(*on.charger.setup_due);
     }
-    connector.status = row;
+    take_own(connector, row);
     spread_fault(on.charger, row);
     observe(on.site, on.charger, ConnectorReported{row.connector_id, row.status});
     status_reported(on, row.connector_id);

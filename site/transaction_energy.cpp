@@ -9,7 +9,8 @@ namespace {
 
 constexpr double unknown_power_max = 400'000;
 constexpr double whole_kwh = 1000;
-constexpr double rounding_wh = 1;               // start and stop are whole Wh, samples need not be
+constexpr double rounding_wh = 1;  // start and stop are whole Wh, samples need not be
+constexpr std::chrono::minutes seen_late_after{5};
 constexpr std::chrono::hours power_gap_max{1};  // nobody knows what was drawn in a longer one
 
 double hours_between(Timestamp from, Timestamp to) {
@@ -18,25 +19,68 @@ double hours_between(Timestamp from, Timestamp to) {
 
 // What can have been delivered between start and stop. Clocks are set while transactions run: what
 // we saw of the time counts as well, a register is not doubted for less than an hour, and a day
-// counts where nobody knows.
+// counts where nobody knows: where we were not there when it began.
 double most_of(const EnergySpan& span, double power_watts_max) {
     using std::chrono::hours;
     const auto told = span.stopped_at - span.started_at;
     const auto seen = span.stop_received_at - span.start_received_at;
     auto lasted = std::max({told, seen, Timestamp::duration{hours{1}}});
-    if (!span.times_are_believable || told < told.zero()) {
+    const auto unseen = span.start_received_at - span.started_at;
+    if (!span.times_are_believable || told < told.zero() || unseen > seen_late_after) {
         lasted = std::max({seen, told, Timestamp::duration{hours{24}}});
     }
     return deliverable_wh(power_watts_max, Timestamp{}, Timestamp{lasted});
 }
 
+// What the register has risen where it has gone on since the last break.
+double risen_since_break(const EnergyTally& tally) { return *tally.register_wh - tally.piece_wh; }
+
+// True if this reading goes on from before the last break, and not, or less likely, from after it.
+bool comes_back(const EnergyTally& tally, double wh, Timestamp at, double power_watts_max) {
+    if (!tally.last_break || !tally.register_wh) return false;
+    const auto& before = *tally.last_break;
+    const auto back = register_rise(before.register_wh, wh,
+                                    deliverable_wh(power_watts_max, before.register_at, at));
+    if (!back.wh || back.fell) return false;
+    const auto on = register_rise(*tally.register_wh, wh,
+                                  deliverable_wh(power_watts_max, tally.register_at, at));
+    if (!on.wh || on.fell) return true;
+    // A register that began anew has risen step by step when it gets to where it was.
+    return *back.wh < *on.wh && risen_since_break(tally) < *on.wh;
+}
+
+void forget_break(EnergyTally& tally) {
+    const auto before = *tally.last_break;
+    tally.register_wh = before.register_wh;
+    tally.register_at = before.register_at;
+    tally.rises_wh = before.rises_wh;
+    tally.broken_at = before.broken_at;
+    tally.piece_wh = before.piece_wh;
+    tally.piece_at = before.piece_at;
+    tally.rises_before_wh = before.rises_before_wh;
+    tally.fell_at = before.fell_at;
+    tally.last_break.reset();
+}
+
+// The register is about to go on elsewhere.
+void keep_break(EnergyTally& tally) {
+    constexpr double trifle_wh = 100;
+    if (tally.last_break && risen_since_break(tally) < trifle_wh) return;
+    tally.last_break =
+        RegisterBreak{*tally.register_wh, tally.register_at, tally.rises_wh,        tally.broken_at,
+                      tally.piece_wh,     tally.piece_at,    tally.rises_before_wh, tally.fell_at};
+}
+
 void add_register(EnergyTally& tally, double wh, Timestamp at, double power_watts_max) {
     if (at < tally.register_at) return;
     ++tally.readings;
+    if (comes_back(tally, wh, at, power_watts_max)) forget_break(tally);
     if (tally.register_wh) {
         const auto rise = register_rise(*tally.register_wh, wh,
                                         deliverable_wh(power_watts_max, tally.register_at, at));
+        if (rise.fell || !rise.wh) keep_break(tally);
         tally.rises_wh += rise.wh.value_or(0);
+        if (rise.fell && !tally.fell_at) tally.fell_at = at;
         if (rise.fell || !rise.wh) {
             if (!tally.broken_at) tally.broken_at = at;
             tally.piece_wh = wh;
@@ -67,6 +111,11 @@ double rises_until(const EnergyTally& tally, const EnergySpan& span, double powe
         tally.register_at > span.stopped_at && *span.stop_wh < *tally.register_wh;
     if (is_before_last && span.stopped_at >= tally.piece_at && *span.stop_wh >= tally.piece_wh) {
         return tally.rises_before_wh + (*span.stop_wh - tally.piece_wh);
+    }
+    if (tally.register_at > span.stopped_at) {
+        const auto whole =
+            register_rise(span.start_wh, *span.stop_wh, most_of(span, power_watts_max));
+        if (whole.rolled_over) return *whole.wh;
     }
     const auto rise = register_rise(*tally.register_wh, *span.stop_wh,
                                     deliverable_wh(power_watts_max, tally.register_at,
@@ -106,6 +155,13 @@ RegisterRise register_rise(double earlier_wh, double later_wh, double rise_max_w
     return out;
 }
 
+bool may_follow(double earlier_wh, Timestamp earlier_at, double later_wh, Timestamp later_at,
+                double power_watts_max) {
+    if (later_wh >= earlier_wh) return true;
+    const auto most = deliverable_wh(power_watts_max, earlier_at, later_at);
+    return register_rise(earlier_wh, later_wh, most).rolled_over;
+}
+
 EnergyTally begin_tally(double meter_start_wh, Timestamp started_at) {
     EnergyTally tally;
     tally.register_wh = meter_start_wh;
@@ -128,17 +184,39 @@ void add_reading(EnergyTally& tally, const EnergyReading& reading, double power_
     if (reading.power_watts) add_power(tally, *reading.power_watts, reading.at);
 }
 
+bool take_back(EnergyTally& tally, double stop_wh, Timestamp stopped_at) {
+    if (!tally.register_wh || stopped_at >= tally.register_at) return false;
+    // The same register as at the begin says nothing: that of a session has none other.
+    if (stopped_at >= tally.piece_at && stop_wh > tally.piece_wh && stop_wh <= *tally.register_wh) {
+        tally.rises_wh = tally.rises_before_wh + (stop_wh - tally.piece_wh);
+        tally.register_wh = stop_wh;
+        tally.register_at = stopped_at;
+        return true;
+    }
+    // The register of a session began anew with the later one.
+    if (!tally.last_break || stopped_at < tally.last_break->register_at) return false;
+    if (stopped_at > tally.piece_at) return false;
+    forget_break(tally);
+    return true;
+}
+
 bool is_odd(const EnergyTally& tally) {
     if (tally.broken_at) return true;
     return tally.readings == 0 && (tally.intervals_wh > 0 || tally.power_wh > 0);
 }
 
-Energy energy_of(const EnergyTally& tally, const EnergySpan& span, double power_watts_max) {
+Energy energy_of(const EnergyTally& told, const EnergySpan& span, double power_watts_max) {
+    auto tally = told;
+    if (span.stop_wh && span.stopped_at >= tally.register_at &&
+        comes_back(tally, *span.stop_wh, span.stopped_at, power_watts_max)) {
+        forget_break(tally);
+    }
     constexpr double trifle_wh = 50;  // what a register may have missed, and a power meter made up
     const double most = most_of(span, power_watts_max);
     const double rises = std::min(rises_until(tally, span, power_watts_max), most);
     const double direct = span.stop_wh ? *span.stop_wh - span.start_wh : -1;
-    const bool is_whole = !tally.broken_at || span.stopped_at < *tally.broken_at;
+    // One that has only risen too fast was read by a clock that was set.
+    const bool is_whole = !tally.fell_at || span.stopped_at < *tally.fell_at;
     const bool is_possible = direct >= 0 && direct <= most;
     const double power = std::min(tally.power_wh, most);
     const double intervals = std::min(tally.intervals_wh, most);

@@ -24,6 +24,22 @@
 
 namespace busbar::site {
 
+// What was known of a register when it fell, or rose as no charger can: if it comes back to where
+// it was, what lay between was no reading of it.
+struct RegisterBreak {
+    double register_wh = 0;
+    Timestamp register_at;
+    double rises_wh = 0;
+    std::optional<Timestamp> broken_at;
+    double piece_wh = 0;
+    Timestamp piece_at;
+    double rises_before_wh = 0;
+    std::optional<Timestamp> fell_at;
+};
+BOOST_DESCRIBE_STRUCT(RegisterBreak, (),
+                      (register_wh, register_at, rises_wh, broken_at, piece_wh, piece_at,
+                       rises_before_wh, fell_at))
+
 // What a transaction's meter values have said so far. Stored as it is (kind "transaction_energy")
 // where a restart could not find it again, see is_odd.
 struct EnergyTally {
@@ -44,11 +60,13 @@ struct EnergyTally {
     std::optional<double> power_watts;
     Timestamp power_at;
     bool is_stored = false;  // there is a row of it
+    std::optional<RegisterBreak> last_break{};
+    std::optional<Timestamp> fell_at{};  // first
 };
 BOOST_DESCRIBE_STRUCT(EnergyTally, (),
                       (register_wh, register_at, rises_wh, readings, broken_at, piece_wh, piece_at,
                        rises_before_wh, begin_wh, end_wh, intervals_wh, interval_at, power_wh,
-                       power_watts, power_at, is_stored))
+                       power_watts, power_at, is_stored, last_break, fell_at))
 
 // What was measured at one time.
 struct EnergyReading {
@@ -74,10 +92,18 @@ struct RegisterRise {
 };
 RegisterRise register_rise(double earlier_wh, double later_wh, double rise_max_wh);
 
+// True if the register may have come from one reading to a later one; it may have rolled over.
+bool may_follow(double earlier_wh, Timestamp earlier_at, double later_wh, Timestamp later_at,
+                double power_watts_max);
+
 // The tally of a transaction that begins with this register.
 EnergyTally begin_tally(double meter_start_wh, Timestamp started_at);
 // Readings older than the newest one of their kind change nothing.
 void add_reading(EnergyTally& tally, const EnergyReading& reading, double power_watts_max);
+
+// Takes back what was read after the transaction's end, which a later one's start tells: it is that
+// one's. False where there was nothing, or it cannot be told.
+bool take_back(EnergyTally& tally, double stop_wh, Timestamp stopped_at);
 
 // True if start and last register alone do not tell what the tally tells.
 bool is_odd(const EnergyTally& tally);

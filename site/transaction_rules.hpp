@@ -41,6 +41,9 @@ struct TransactionBook {
 
 inline constexpr std::size_t orphan_stops_max = 20;
 
+// Clocks before this were never set.
+inline constexpr Timestamp believable_from = std::chrono::sys_days{std::chrono::year{2020} / 1 / 1};
+
 // Why a transaction was closed here, as it is stored instead of the charger's reason.
 inline constexpr std::string_view closed_by_operator = "Other";
 inline constexpr std::string_view closed_by_start = "superseded";
@@ -102,8 +105,9 @@ struct StopMatch {
     StopMeaning meaning = StopMeaning::orphan;
     Transaction* transaction = nullptr;  // until the next change; null for an orphan
     bool is_guess = false;               // it is not named by its number
-    bool is_doubtful = false;            // a guess that a later stop must be able to replace
-    bool is_reconstructed = false;       // made up from the stop alone: its start is to be recorded
+    // A guess that a later stop must be able to replace; what it is about is kept (orphan_of).
+    bool is_doubtful = false;
+    bool is_reconstructed = false;  // made up from the stop alone: its start is to be recorded
 };
 
 // What a stop means. The number decides; else what it fits alone; else, if it tells how it began,
@@ -114,11 +118,28 @@ StopMatch match(TransactionBook& book, const StopReceived& stop, Now now);
 // measured with the stop must have been added before.
 Transaction& finish(TransactionBook& book, const StopMatch& match, const StopReceived& stop);
 
+// The row of a stop that fits nothing, or whose meaning is doubtful.
+db::OrphanStop orphan_of(const StopReceived& stop, std::string_view charge_point);
 // Keeps a stop that fits nothing, for the start that may follow.
 db::OrphanStop keep_orphan(TransactionBook& book, const StopReceived& stop,
                            std::string_view charge_point);
+void await_start(TransactionBook& book, const db::OrphanStop& orphan);
+bool is_kept(const TransactionBook& book, const db::OrphanStop& orphan);
 
 // --- Everything else
+
+// What a meter value says of where it was measured.
+struct ValueOrigin {
+    std::int32_t connector_id = 0;    // 0: not told
+    std::int32_t transaction_id = 0;  // as sent; 0: none
+    bool names_one = false;           // whatever number it was: it was measured in a transaction
+    Timestamp measured_at;
+};
+
+// The transaction it belongs to. Chargers leave the number out, send 0, -1 or one of their own:
+// then connector and time tell. What names a transaction, if none we know, belongs to one: that
+// which has just ended, if none runs. Valid until the next change.
+Transaction* find_measured(TransactionBook& book, const ValueOrigin& origin);
 
 // Something was measured in a transaction. `live`: now, not some time ago.
 void add_reading(Transaction& transaction, const EnergyReading& reading, bool live,

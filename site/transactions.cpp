@@ -5,11 +5,14 @@
 
 #include "site/badge_reading.hpp"
 #include "site/badge_taps.hpp"
+#include "site/corrections.hpp"
 #include "site/limit_habits.hpp"
 #include "site/meter_row.hpp"
 #include "site/metering.hpp"
 #include "site/reservations.hpp"
 #include "site/routes.hpp"
+#include "site/start_connector.hpp"
+#include "site/transaction_restore.hpp"
 
 namespace busbar::site {
 namespace {
@@ -76,7 +79,7 @@ void settle_end(Site& site, ChargePoint& charger, const Transaction& ended, Book
         car_gone(*connector);
     }
     if (bookings == Bookings::end) {
-        site.engine.transaction_ended(evse_id(charger.settings.id, ended.start.connector_id), now);
+        transaction_over(site, charger, ended.start.connector_id, now);
     }
     site.step_wanted = true;
     const auto& stop = *ended.stop;
@@ -205,6 +208,14 @@ void complete_reconstructed(const Context& on, db::TransactionStarted& row) {
     put_owner(on.site, on.charger, row);
 }
 
+// One that was closed here long ago counts for the month in which it has really stopped.
+void know_used_energy(Site& site, const Transaction& transaction) {
+    const auto* correction = find_correction(site, transaction.start.id);
+    site.energy_used.know(transaction.start, transaction.stop,
+                          correction ? std::optional{*correction} : std::nullopt,
+                          site.settings.time_zone, site.now.wall);
+}
+
 // Records a stop that ends a transaction or corrects its end, with the samples that came with it.
 void end_by(Context& on, const StopReceived& stop, const StopMatch& matched,
             const std::optional<std::vector<v16::MeterValue>>& data) {
@@ -220,14 +231,16 @@ void end_by(Context& on, const StopReceived& stop, const StopMatch& matched,
         std::move(samples.begin(), samples.end(), std::back_inserter(unit));
     }
     auto book = book_of(site, on.charger);
+    if (matched.meaning == StopMeaning::corrects) know_used_energy(site, transaction);
     auto& ended = finish(book, matched, stop);
+    // A stop that takes its place later must not take away what this one said.
+    if (matched.is_doubtful) unit.emplace_back(orphan_of(stop, on.charger.settings.id));
     if (matched.meaning == StopMeaning::ends) {
         // What may still run may still draw.
         settle_end(site, on.charger, ended, matched.is_doubtful ? Bookings::keep : Bookings::end,
                    on.now);
     } else if (!is_followed(on.charger, ended)) {
-        site.engine.transaction_ended(evse_id(on.charger.settings.id, ended.start.connector_id),
-                                      on.now);
+        transaction_over(site, on.charger, ended.start.connector_id, on.now);
         site.step_wanted = true;
     }
     add_stop(unit, ended);
@@ -299,9 +312,7 @@ v16::StartTransaction::Response take_start(Context& on,
                                            Salvaged<v16::StartTransaction::Request> start) {
     auto& request = start.request;
     correct_time(on, start);
-    if (const auto only = only_connector(on.charger); !start.connector_is_known && only != 0) {
-        request.connectorId = only;
-    }
+    correct_connector(on, start);
     if (request.connectorId < 0 || request.connectorId > connector_id_max) {
         count_deviation(on.charger, "connector_id_out_of_range",
                         std::to_string(request.connectorId), on.now.wall);
@@ -448,10 +459,10 @@ void restore_transaction_energy(Site& site, const db::StateSaved& row) {
     if (!tally) return;
     for (auto& [name, charger] : site.charge_points) {
         for (auto& transaction : charger.open) {
-            if (transaction.start.id == id) transaction.energy = *tally;
+            if (transaction.start.id == id) take_tally(transaction, *tally);
         }
         for (auto& transaction : charger.stopped) {
-            if (transaction.start.id == id) transaction.energy = *tally;
+            if (transaction.start.id == id) take_tally(transaction, *tally);
         }
     }
 }

@@ -109,6 +109,11 @@ void ask(Site& site, ChargePoint& charger, Wanted message, std::optional<std::in
 
 }  // namespace
 
+void ask_for_states(Site& site, ChargePoint& charger) {
+    if (!charger.link || !may_ask_for(charger, Wanted::StatusNotification)) return;
+    ask(site, charger, Wanted::StatusNotification, {});
+}
+
 std::chrono::seconds patience_for_values(const Site& site, const ChargePoint& charger) {
     const auto& quirks = charger.quirks;
     if (quirks.live_values == LiveValues::on_trigger) {

@@ -11,6 +11,9 @@ namespace busbar::site {
 // not connected, still being set up, or has refused to be asked since its last boot or connection.
 void ask_for_what_is_overdue(Site& site, ChargePoint& charger, Now now);
 
+// The states of all its connectors, where it may be asked for them (quirk triggerMessages).
+void ask_for_states(Site& site, ChargePoint& charger);
+
 // How long values of a running transaction may stay away before they count as overdue.
 std::chrono::seconds patience_for_values(const Site& site, const ChargePoint& charger);
 

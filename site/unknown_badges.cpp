@@ -13,21 +13,8 @@ using namespace std::chrono_literals;
 // Longer ones are no idTags in any form that a reader makes of them, and would fill memory.
 constexpr std::size_t id_tag_bytes_max = 200;
 
-// The shortest part of an idTag that says something: the number of a card has 4 bytes or more.
-constexpr std::size_t telling_size = 6;
-
 db::StateRemoved removal_of(const std::string& id_tag) {
     return {std::string{unknown_badge_kind}, to_lower(id_tag)};
-}
-
-bool is_hex(std::string_view text) {
-    return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
-}
-
-bool holds_at_an_end(std::string_view whole, std::string_view part) {
-    if (part.size() < telling_size || part.size() >= whole.size()) return false;
-    return equal_ignoring_case(whole.substr(0, part.size()), part) ||
-           equal_ignoring_case(whole.substr(whole.size() - part.size()), part);
 }
 
 }  // namespace
@@ -105,35 +92,6 @@ void UnknownBadges::forget_known(Site& site) {
     std::vector<db::Record> unit;
     for (const auto& id_tag : known) unit.emplace_back(*forget(id_tag));
     if (!unit.empty() && !site.journal.full()) site.record(std::move(unit));
-}
-
-std::optional<std::string> reversed_bytes(std::string_view id_tag) {
-    if (id_tag.empty() || id_tag.size() % 2 != 0 || !is_hex(id_tag)) return std::nullopt;
-    std::string out;
-    for (auto at = id_tag.size(); at > 0; at -= 2) out.append(id_tag.substr(at - 2, 2));
-    return out;
-}
-
-std::optional<LikelyBadge> likely_badge(const Site& site, std::string_view id_tag) {
-    if (const auto reversed = reversed_bytes(id_tag)) {
-        const auto it = site.badges.find(*reversed);
-        if (it != site.badges.end() && !equal_ignoring_case(it->first, id_tag)) {
-            return LikelyBadge{it->first, BadgeLikeness::reversed};
-        }
-    }
-    // The longest part in common says most.
-    const std::string* within = nullptr;  // a badge that the idTag holds
-    const std::string* around = nullptr;  // a badge that holds the idTag
-    for (const auto& [known, badge] : site.badges) {
-        if (holds_at_an_end(id_tag, known)) {
-            if (!within || known.size() > within->size()) within = &known;
-        } else if (!around && holds_at_an_end(known, id_tag)) {
-            around = &known;
-        }
-    }
-    if (within) return LikelyBadge{*within, BadgeLikeness::longer};
-    if (around) return LikelyBadge{*around, BadgeLikeness::shorter};
-    return std::nullopt;
 }
 
 void restore_unknown_badge(Site& site, const db::StateSaved& row) {

@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include <boost/describe/class.hpp>
-#include <boost/describe/enum.hpp>
 
 #include "base/text.hpp"
 #include "base/time.hpp"
@@ -82,23 +81,6 @@ private:
     Instant minute_began_{};
     int saved_this_minute_ = 0;
 };
-
-// How an unknown idTag may have come from a known one.
-BOOST_DEFINE_ENUM_CLASS(BadgeLikeness, reversed, longer, shorter)
-
-// The badge that an unknown one may be: read backwards byte by byte (`reversed`), with something
-// added to it by a reader (`longer`), or without a part of it (`shorter`).
-struct LikelyBadge {
-    std::string idTag;
-    BadgeLikeness likeness{};
-};
-BOOST_DESCRIBE_STRUCT(LikelyBadge, (), (idTag, likeness))
-
-// Nothing if no badge of the site is like it. Looks through all badges: for lists, not for taps.
-std::optional<LikelyBadge> likely_badge(const Site& site, std::string_view id_tag);
-
-// An idTag of whole bytes in hex with their order reversed; nothing for any other text.
-std::optional<std::string> reversed_bytes(std::string_view id_tag);
 
 // Takes over an unknown badge from before a restart; other rows are left alone.
 void restore_unknown_badge(Site& site, const db::StateSaved& row);

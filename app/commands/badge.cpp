@@ -1,12 +1,15 @@
-// `busbar badge add|list|show|block|remove`: badges, edited in the database; a running server hears
-// of it within a second. `import` and `export` are in badge_table.cpp.
+// `busbar badge add|edit|list|show|block|unblock|remove`: badges, edited in the database; a running
+// server hears of it within a second. `import` and `export` are in badge_table.cpp, `erase` and
+// `learn` in badge_taps.cpp.
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 
 #include <CLI/CLI.hpp>
 
 #include "api/badge_view.hpp"
 #include "app/commands/badge_table.hpp"
+#include "app/commands/badge_taps.hpp"
 #include "app/commands/commands.hpp"
 #include "app/commands/database.hpp"
 #include "base/codec.hpp"
@@ -72,12 +75,18 @@ int add(const AddOptions& options) {
     });
 }
 
-int list(bool json) {
+struct ListOptions {
+    api::BadgeFilter filter;
+    bool json = false;
+};
+
+int list(const ListOptions& options) {
     return with_database([&](const std::string& url) {
         std::vector<api::BadgeView> views;
-        const auto rows = db::badges(url);
+        auto rows = db::badges(url);
+        std::erase_if(rows, [&](const auto& row) { return !api::fits(row, options.filter); });
         for (const auto& row : rows) views.push_back(api::badge_view(row));
-        if (json) {
+        if (options.json) {
             std::puts(to_json(views, TimeStyle::milliseconds).c_str());
             return 0;
         }
@@ -85,7 +94,7 @@ int list(bool json) {
             std::printf("%-20s  %-7s  %-24s  %s\n", row.id_tag.c_str(), row.status.c_str(),
                         row.label.value_or("").c_str(), row.holder.value_or("").c_str());
         }
-        if (rows.empty()) std::puts("no badges yet: add one with 'busbar badge add IDTAG'");
+        if (rows.empty()) std::puts("no such badges: add one with 'busbar badge add IDTAG'");
         return 0;
     });
 }
@@ -128,24 +137,38 @@ int show(const std::string& id_tag, bool json) {
     });
 }
 
-int block(const std::string& id_tag) {
+// Changes a badge as `change_badge` does; `done` is what is said of it then.
+int change(const std::string& id_tag, const std::function<void(db::BadgeSaved&)>& change_badge,
+           const char* done) {
     return with_database([&](const std::string& url) {
         bool is_known = false;
+        std::vector<Violation> violations;
         db::edit_badges(url, [&](const std::vector<db::BadgeSaved>& present) {
             const auto* before = find(present, id_tag);
             is_known = before;
-            if (!before || before->status == "blocked") return std::vector<db::Record>{};
+            if (!before) return std::vector<db::Record>{};
             auto after = *before;
-            after.status = "blocked";
+            change_badge(after);
+            violations = site::check(after);
+            if (!violations.empty() || to_json(after) == to_json(*before)) {
+                return std::vector<db::Record>{};
+            }
             auto entry = db::command_line_entry("update", "badge", after.id_tag);
             entry.before = RawJson{api::audit_json(*before)};
             entry.after = RawJson{api::audit_json(after)};
             return std::vector<db::Record>{std::move(after), std::move(entry)};
         });
         if (!is_known) return fail("there is no badge " + id_tag);
-        std::printf("badge %s blocked\n", id_tag.c_str());
+        for (const auto& violation : violations) fail(violation.pointer + ": " + violation.detail);
+        if (!violations.empty()) return 1;
+        std::printf("badge %s %s\n", id_tag.c_str(), done);
         return 0;
     });
+}
+
+int set_status(const std::string& id_tag, const char* status, const char* done) {
+    return change(
+        id_tag, [&](db::BadgeSaved& badge) { badge.status = status; }, done);
 }
 
 int remove(const std::string& id_tag) {
@@ -165,10 +188,53 @@ int remove(const std::string& id_tag) {
     });
 }
 
-void hang_add(CLI::App& badge, int& exit_code) {
-    auto options = std::make_shared<AddOptions>();
-    auto& row = options->badge;
-    auto* command = badge.add_subcommand("add", "Add a badge");
+// Whether an option stands on the command line.
+using IsGiven = std::function<bool(const char* option)>;
+
+// What is given takes the place of what is there; an empty text takes it away.
+void assign_given(db::BadgeSaved& badge, const AddOptions& options, const IsGiven& is_given) {
+    const auto& given = options.badge;
+    const auto assign = [&](const char* option, auto& to, const auto& from) {
+        if (!is_given(option)) return;
+        to = from;
+        if constexpr (std::is_same_v<decltype(to), std::optional<std::string>&>) {
+            if (to && to->empty()) to.reset();
+        }
+    };
+    assign("--printed-number", badge.printed_number, given.printed_number);
+    assign("--label", badge.label, given.label);
+    assign("--holder", badge.holder, given.holder);
+    assign("--email", badge.email, given.email);
+    assign("--group", badge.group, given.group);
+    assign("--cost-centre", badge.cost_centre, given.cost_centre);
+    assign("--valid-from", badge.valid_from, given.valid_from);
+    assign("--valid-until", badge.valid_until, given.valid_until);
+    assign("--charge-point", badge.charge_points, options.charge_points);
+    assign("--charge-point-group", badge.charge_point_groups, options.charge_point_groups);
+    assign("--schedule", badge.schedule, given.schedule);
+    assign("--max-active-transactions", badge.max_active_transactions,
+           given.max_active_transactions);
+    assign("--monthly-quota-wh", badge.monthly_energy_quota_wh, given.monthly_energy_quota_wh);
+    assign("--charge-mode", badge.charge_mode, given.charge_mode);
+    assign("--priority-class", badge.priority_class, given.priority_class);
+    assign("--note", badge.note, given.note);
+}
+
+int edit(AddOptions options, const IsGiven& is_given) {
+    auto& given = options.badge;
+    const bool has_times = read_time("--valid-from", options.valid_from, given.valid_from) &&
+                           read_time("--valid-until", options.valid_until, given.valid_until);
+    if (!has_times) return 1;
+    return change(
+        given.id_tag, [&](db::BadgeSaved& badge) { assign_given(badge, options, is_given); },
+        "changed");
+}
+
+// A subcommand with an option for each field of a badge.
+CLI::App* with_fields(CLI::App& badge, const char* name, const char* help, AddOptions& given) {
+    auto* options = &given;
+    auto& row = given.badge;
+    auto* command = badge.add_subcommand(name, help);
     command->add_option("IDTAG", row.id_tag, "What the reader sends")->required();
     command->add_option("--printed-number", row.printed_number, "The number printed on it");
     command->add_option("--label", row.label, "What people call it");
@@ -189,7 +255,20 @@ void hang_add(CLI::App& badge, int& exit_code) {
     command->add_option("--charge-mode", row.charge_mode, "fast, fair, solar or off_peak");
     command->add_option("--priority-class", row.priority_class, "0 to 9");
     command->add_option("--note", row.note, "Whatever else should be known");
-    command->callback([options, &exit_code] { exit_code = add(*options); });
+    return command;
+}
+
+void hang_add_and_edit(CLI::App& badge, int& exit_code) {
+    auto options = std::make_shared<AddOptions>();
+    with_fields(badge, "add", "Add a badge", *options)->callback([options, &exit_code] {
+        exit_code = add(*options);
+    });
+    auto* edit_command =
+        with_fields(badge, "edit", "Change what is given; an empty text: nothing", *options);
+    edit_command->callback([options, edit_command, &exit_code] {
+        exit_code =
+            edit(*options, [&](const char* option) { return edit_command->count(option) > 0; });
+    });
 }
 
 }  // namespace
@@ -197,12 +276,17 @@ void hang_add(CLI::App& badge, int& exit_code) {
 void add_badge(CLI::App& root, int& exit_code) {
     auto* badge = root.add_subcommand("badge", "RFID badges: who may charge");
     badge->require_subcommand(1);
-    hang_add(*badge, exit_code);
+    hang_add_and_edit(*badge, exit_code);
 
     auto json = std::make_shared<bool>(false);
-    auto* list_command = badge->add_subcommand("list", "List all badges");
-    list_command->add_flag("--json", *json, "As JSON");
-    list_command->callback([json, &exit_code] { exit_code = list(*json); });
+    auto options = std::make_shared<ListOptions>();
+    auto* list_command = badge->add_subcommand("list", "List badges");
+    list_command->add_option("--text", options->filter.text, "With this in any of their texts");
+    list_command->add_option("--group", options->filter.group, "Of this group");
+    list_command->add_option("--status", options->filter.status, "active or blocked")
+        ->check(CLI::IsMember({"active", "blocked"}));
+    list_command->add_flag("--json", options->json, "As JSON");
+    list_command->callback([options, &exit_code] { exit_code = list(*options); });
 
     const auto with_id_tag = [&](const char* name, const char* help) {
         auto id_tag = std::make_shared<std::string>();
@@ -215,12 +299,18 @@ void add_badge(CLI::App& root, int& exit_code) {
     show_command->callback(
         [id_tag = shown, json, &exit_code] { exit_code = show(*id_tag, *json); });
     const auto [block_command, blocked] = with_id_tag("block", "Refuse a badge from now on");
-    block_command->callback([id_tag = blocked, &exit_code] { exit_code = block(*id_tag); });
+    block_command->callback(
+        [id_tag = blocked, &exit_code] { exit_code = set_status(*id_tag, "blocked", "blocked"); });
+    const auto [unblock_command, unblocked] =
+        with_id_tag("unblock", "Let a blocked badge in again");
+    unblock_command->callback(
+        [id_tag = unblocked, &exit_code] { exit_code = set_status(*id_tag, "active", "active"); });
     const auto [remove_command, removed] =
         with_id_tag("remove", "Forget a badge; its transactions stay");
     remove_command->callback([id_tag = removed, &exit_code] { exit_code = remove(*id_tag); });
 
     add_badge_table(*badge, exit_code);
+    add_badge_taps(*badge, exit_code);
 }
 
 }  // namespace busbar::app::commands

@@ -25,7 +25,12 @@ int plan(const std::string& path) {
     }
     const auto parsed = dlm::parse_problem(text.str());
     if (const auto* problems = std::get_if<dlm::PlanProblems>(&parsed)) {
-        for (const auto& problem : *problems) std::fprintf(stderr, "%s\n", problem.c_str());
+        const std::string name = path == "-" ? "standard input" : path;
+        // What is wrong with the whole file has no place in it.
+        for (const auto& problem : *problems) {
+            const auto place = problem.starts_with(':') ? name : std::string{};
+            std::fprintf(stderr, "busbar: %s%s\n", place.c_str(), problem.c_str());
+        }
         return 1;
     }
     std::puts(dlm::to_json(dlm::solve(std::get<dlm::Problem>(parsed))).c_str());

@@ -56,8 +56,11 @@ int list(bool json) {
             return 0;
         }
         for (const auto& view : views) {
-            std::printf("%4lld  %-9s  %-24s  %s\n", static_cast<long long>(view.id),
-                        view.role.c_str(), view.name.c_str(), view.revokedAt ? "revoked" : "valid");
+            const auto used =
+                view.lastUsedAt ? "last used " + to_string(*view.lastUsedAt) : "never used";
+            std::printf("%4lld  %-9s  %-24s  %-7s  %s\n", static_cast<long long>(view.id),
+                        view.role.c_str(), view.name.c_str(), view.revokedAt ? "revoked" : "valid",
+                        used.c_str());
         }
         if (views.empty()) std::puts("no tokens yet: 'busbar token create --name N --role R'");
         return 0;

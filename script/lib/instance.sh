@@ -16,9 +16,9 @@ find_instance() {
     if [[ -z $config_file && -f $data_dir/busbar.toml ]]; then config_file=$data_dir/busbar.toml; fi
     external_url=${BUSBAR_DATABASE_URL:-}
     if [[ -n $config_file ]]; then
-        [[ -r $config_file ]] ||
+        [[ -f $config_file && -r $config_file ]] ||
             die "cannot read the configuration file '$config_file':" \
-                "check its name and its permissions."
+                "check that it is a file, its name and its permissions."
         config_file=$(realpath -- "$config_file")
         from_file=$(read_configuration "$config_file")
         mapfile -t values <<<"$from_file"
@@ -88,3 +88,13 @@ lock_data_dir() {
 
 # Writes into the lock file which process to stop.
 note_lock_holder() { printf '%s\n' "$1" >"$data_dir/.lock"; }
+
+# Prints the process of the server that runs on a data directory; fails if none does.
+running_server() {
+    local process program
+    process=$(head -n 1 -- "$1/.lock" 2>/dev/null) || return 1
+    [[ $process =~ ^[0-9]+$ ]] || return 1
+    # Whose server it is not gets no look at its program, but at its name.
+    program=$(cat "/proc/$process/comm" 2>/dev/null) || return 1
+    [[ $program == busbar ]] && printf '%s\n' "$process"
+}

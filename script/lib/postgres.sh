@@ -60,7 +60,10 @@ installed_majors() {
     for program in /usr/lib/postgresql/*/bin/postgres; do
         major=${program#/usr/lib/postgresql/}
         major=${major%%/*}
-        [[ -x $program && $major =~ ^[0-9]+$ ]] && ((major >= pg_major_min)) && echo "$major"
+        # Not a chain of &&: its failure at the last one would be that of the whole function.
+        if [[ -x $program && $major =~ ^[0-9]+$ ]] && ((major >= pg_major_min)); then
+            echo "$major"
+        fi
     done | sort -n
 }
 
@@ -256,6 +259,22 @@ start_cluster() {
     make_database
     BUSBAR_DATABASE_URL=$(cluster_url "$pg_socket_dir")
     export BUSBAR_DATABASE_URL
+}
+
+# Starts a cluster again that has ended although nobody asked it to, for as long as this script
+# lives. One that ends again and again is left alone for longer and longer, up to five minutes.
+watch_cluster() {
+    local started=$SECONDS wait=0
+    trap - EXIT INT TERM HUP
+    while sleep 2 && kill -0 $$ 2>/dev/null; do
+        if cluster_is_running; then continue; fi
+        if ((SECONDS - started > 600)); then wait=0; fi
+        if ((SECONDS - started < wait)); then continue; fi
+        started=$SECONDS
+        wait=$((wait == 0 ? 10 : wait < 150 ? 2 * wait : 300))
+        say "PostgreSQL in $pg_cluster has ended: starting it again"
+        if (launch_cluster); then say "PostgreSQL is running again"; fi
+    done
 }
 
 # Stops the cluster if it is running; open connections are cut, nothing committed is lost.

@@ -46,6 +46,37 @@ TEST_F(Audit, CommandsAreNotedWithoutSecrets) {
     EXPECT_FALSE(found[1].after);
 }
 
+TEST_F(Audit, NobodyIsNamed) {
+    const auto link = desk.connect("CP1");
+    desk.ask(
+        "POST", "/api/v1/badges",
+        R"({"idTag":"A1","label":"Ann","holder":"Ann","email":"Ann@example.org","note":"Ann"})");
+    desk.ask("PATCH", "/api/v1/badges/A1", R"({"label":"Ann's","holder":null})");
+    desk.ask("POST", "/api/v1/badges/import", "idTag,label,holder\nA1,Ann,Ann\nB2,Anna,Anna\n");
+    for (const auto& entry : entries()) {
+        EXPECT_THAT(to_json(entry), Not(HasSubstr("Ann")));
+    }
+    EXPECT_THAT(entries().at(0).after->text, HasSubstr(R"x("label":"(set)","holder":"(set)")x"));
+    EXPECT_THAT(entries().at(1).after->text, HasSubstr(R"x("label":"(set)","holder":null)x"));
+
+    journal.units.clear();
+    desk.start_transaction("CP1", link, "A1");
+    desk.ask("POST", "/api/v1/transactions/1/stop", R"({"force":true})");
+    desk.ask("POST", "/api/v1/charge-points/CP1/commands/RemoteStartTransaction",
+             R"({"connectorId":1,"idTag":"A1"})");
+    desk.ask("POST", "/api/v1/charge-points/CP1/commands/ReserveNow",
+             R"({"connectorId":1,"idTag":"A1","parentIdTag":"A1","reservationId":7,)"
+             R"("expiryDate":"2026-05-01T09:00:00Z"})");
+    desk.ask("POST", "/api/v1/reservations",
+             R"({"chargePoint":"CP1","connectorId":1,"idTag":"A1","minutes":30})");
+    const auto found = entries();
+    ASSERT_EQ(found.size(), 4U);
+    for (const auto& entry : found) EXPECT_THAT(to_json(entry), Not(HasSubstr("A1")));
+    EXPECT_THAT(found[0].before->text, HasSubstr(R"x("idTag":"(set)")x"));
+    EXPECT_EQ(found[1].after->text, R"x({"connectorId":1,"idTag":"(set)"})x");
+    EXPECT_THAT(found[2].after->text, HasSubstr(R"x("parentIdTag":"(set)","reservationId":7)x"));
+}
+
 TEST_F(Audit, EditsOfChargePointsAreNotedWithoutPasswords) {
     desk.ask("POST", "/api/v1/charge-points", R"({"id":"CP1","password":"geheim-geheim"})");
     desk.ask("PATCH", "/api/v1/charge-points/CP1", R"({"label":"door"})");

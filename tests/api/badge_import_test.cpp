@@ -90,6 +90,7 @@ TEST_F(BadgeImport, TheExportIsHarmlessToSpreadsheetsAndComesBack) {
     const auto exported = desk.ask_as("viewer", "GET", "/api/v1/badges/export?format=csv");
     EXPECT_EQ(exported->content_type, "text/csv; charset=utf-8");
     EXPECT_THAT(header(*exported, "Content-Disposition"), HasSubstr("badges.csv"));
+    EXPECT_TRUE(exported->body.starts_with("\xEF\xBB\xBFidTag,printedNumber,"));
     EXPECT_THAT(exported->body, HasSubstr("\r\n'=1+1,'+49,''=x,\"Ann, \"\"A\"\"\","));
     EXPECT_THAT(import(exported->body)->body, HasSubstr(R"("unchanged":1)"));
     const auto before = desk.ask("GET", "/api/v1/badges/%3D1%2B1")->body;

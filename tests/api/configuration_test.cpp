@@ -103,8 +103,8 @@ TEST_F(Configuration, AWishIsDurableFirstAndWaitsForTheConnection) {
 }
 
 TEST_F(Configuration, WhatCannotBeIsRefused) {
-    EXPECT_EQ(desk.ask_as("operator", "PUT", base + "/A", R"({"value":"1"})")->status, 403);
-    EXPECT_EQ(desk.ask_as("operator", "DELETE", base + "/A")->status, 403);
+    EXPECT_EQ(desk.ask_as("viewer", "PUT", base + "/A", R"({"value":"1"})")->status, 403);
+    EXPECT_EQ(desk.ask_as("viewer", "DELETE", base + "/A")->status, 403);
     EXPECT_EQ(desk.ask("PUT", base + "/A", "{")->status, 400);
     EXPECT_THAT(pointers_in(*desk.ask("PUT", base + "/A", "{}")), ElementsAre("/value"));
     EXPECT_THAT(pointers_in(*desk.ask("PUT", base + "/" + std::string(51, 'k'),
@@ -118,6 +118,15 @@ TEST_F(Configuration, WhatCannotBeIsRefused) {
         desk.answer("CP1", link, "ChangeConfiguration", R"({"status":"RebootRequired"})");
         EXPECT_EQ(reply->status, i < 200 ? 200 : 409) << i;
     }
+}
+
+TEST_F(Configuration, TheKeyOfLoadManagementIsNotForOperators) {
+    auto& charger = *desk.site.find("CP1");
+    charger.quirks.limit_key = "CurrentLimiterValue";
+    const auto reply = desk.ask("PUT", base + "/currentlimitervalue", R"({"value":"32"})");
+    EXPECT_EQ(reply->status, 409);
+    EXPECT_THAT(reply->body, HasSubstr("limitKey"));
+    EXPECT_TRUE(charger.configuration.wishes.empty());
 }
 
 TEST_F(Configuration, PasswordsGoTheirOwnWayAndAreNeverShown) {

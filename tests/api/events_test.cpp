@@ -90,6 +90,30 @@ TEST_F(EventsOfTheSite, AStreamThatIsNotReadIsDropped) {
     EXPECT_FALSE(quick->has_ended());
 }
 
+TEST_F(EventsOfTheSite, AStreamEndsWithItsToken) {
+    const auto token = [](std::int64_t id, const std::string& role, const std::string& of) {
+        db::Token out;
+        out.id = id;
+        out.name = of;
+        out.role = role;
+        out.secret_hash = token_hash("secret of " + of);
+        return out;
+    };
+    const auto kept = open(listen("admin"));
+    const auto changed = open(listen("operator"));
+    const auto revoked = open(listen("viewer"));
+    const auto late = listen("viewer");
+    desk.api.set_tokens({token(1, "admin", "admin"), token(2, "installer", "installer"),
+                         token(3, "viewer", "operator")});
+    EXPECT_FALSE(kept->has_ended());
+    EXPECT_TRUE(changed->has_ended()) << "it may see less now";
+    EXPECT_TRUE(revoked->has_ended());
+    EXPECT_TRUE(open(late)->has_ended()) << "revoked before it began";
+    publish();
+    EXPECT_THAT(kept->take(), HasSubstr("event: load"));
+    EXPECT_EQ(open(listen("operator"))->take(), ": listening\n\n") << "by its new role";
+}
+
 TEST_F(EventsOfTheSite, ThereIsRoomForSoManyStreams) {
     std::vector<std::shared_ptr<net::EventStream>> streams;
     for (std::size_t i = 0; i < Events::streams_max; ++i) streams.push_back(open(listen("viewer")));

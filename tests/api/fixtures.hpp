@@ -164,7 +164,9 @@ public:
                        if (!hold_passwords) return done(hash);
                        hashed.push_back([done, hash] { done(hash); });
                    },
-               .after_change = [this] { ++changes; }}) {
+               .after_change = [this] { ++changes; },
+               .token_used = [this](std::int64_t token,
+                                    Timestamp at) { token_uses.emplace_back(token, at); }}) {
         std::vector<db::Token> tokens;
         for (const std::string role : {"admin", "installer", "operator", "viewer"}) {
             db::Token token;
@@ -266,6 +268,7 @@ public:
     std::vector<std::function<void()>> hashed;
     int changes = 0;
     std::string last_call;
+    std::vector<std::pair<std::int64_t, Timestamp>> token_uses;
     AuditTrail trail;
     Events events{now.wall};
     site::Site site;

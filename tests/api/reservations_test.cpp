@@ -186,7 +186,7 @@ TEST_F(Reservations, LocalListsShowHowTheyStand) {
     EXPECT_EQ(desk.ask("GET", path)->body,
               R"({"supported":true,"version":5,"entries":2,"wantedEntries":2,"leftOut":1,)"
               R"("state":"synchronised","lastError":null,"manual":false})");
-    EXPECT_EQ(desk.ask_as("operator", "POST", path + "/sync")->status, 403);
+    EXPECT_EQ(desk.ask_as("viewer", "POST", path + "/sync")->status, 403);
     EXPECT_EQ(desk.ask("GET", "/api/v1/charge-points/CP9/local-list")->status, 404);
     EXPECT_EQ(desk.ask("POST", "/api/v1/charge-points/CP9/local-list/sync")->status, 404);
     desk.site.find("CP1")->quirks.local_list = false;

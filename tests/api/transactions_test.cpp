@@ -160,6 +160,28 @@ TEST_F(Transactions, AreFilteredAndPaged) {
     EXPECT_EQ(member(second.body, "next"), "null");
 }
 
+TEST_F(Transactions, StopsThatFitNothingAreShownUntilTheyDo) {
+    const auto link = desk->connect("CP1");
+    stop_transaction(link, 7, 500, "2026-05-01T07:00:00Z");
+    stop_transaction(link, -1, 2600, "2026-05-01T09:00:00Z");
+    wait_for_answers(link, 2);
+    const auto both = ask("GET", "/api/v1/orphan-stops?chargePoint=CP1&limit=1");
+    EXPECT_THAT(both.body,
+                HasSubstr(R"("chargePoint":"CP1","transactionId":-1,"idTag":null,)"
+                          R"("meterStopWh":2600,"stoppedAt":"2026-05-01T09:00:00.000Z",)"));
+    const auto next = member(both.body, "next");
+    EXPECT_THAT(ask("GET", "/api/v1/orphan-stops?cursor=" + next.substr(1, next.size() - 2)).body,
+                HasSubstr(R"("transactionId":7,)"));
+    EXPECT_EQ(ask("GET", "/api/v1/orphan-stops?chargePoint=CP2").body,
+              R"({"items":[],"next":null})");
+    EXPECT_THAT(pointers_in(ask("GET", "/api/v1/orphan-stops?from=yesterday&limit=0")),
+                UnorderedElementsAre("/from", "/limit"));
+    // The start that belongs to the second comes after all.
+    desk->start_transaction("CP1", link);
+    wait_for_answers(link, 3);
+    EXPECT_THAT(ids_in(ask("GET", "/api/v1/orphan-stops").body).size(), 1U);
+}
+
 TEST_F(Transactions, WrongQuestionsAreToldSo) {
     EXPECT_THAT(
         pointers_in(ask("GET",
@@ -234,6 +256,11 @@ TEST_F(Corrections, CountFromThenOnAndTheChargersWordsStay) {
                                   "WHERE object_kind = 'transaction'",
                                   name_),
               "admin|correct|1|2500|2000|(set)");
+    EXPECT_EQ(test::cluster().sql("SELECT before->>'badge', after->>'badge', count(*) FILTER "
+                                  "(WHERE concat(before, after) ~* '\"(ann|bob)\"') FROM audit_log "
+                                  "WHERE object_kind = 'transaction' GROUP BY 1, 2",
+                                  name_),
+              "(set)|(corrected)|0");
     EXPECT_EQ(ids_in(ask("GET", "/api/v1/transactions?idTag=bob").body).size(), 1U);
     EXPECT_EQ(ids_in(ask("GET", "/api/v1/transactions?idTag=ann").body).size(), 0U);
     EXPECT_EQ(ids_in(ask("GET", "/api/v1/transactions?text=WRONG%20c").body).size(), 1U);
@@ -294,7 +321,8 @@ TEST_F(Corrections, AndTheRestAreATableThatIsSafeToOpen) {
               200);
     const auto table = ask("GET", "/api/v1/transactions?format=csv");
     EXPECT_EQ(table.content_type, "text/csv; charset=utf-8");
-    EXPECT_THAT(table.body, testing::StartsWith("id,transactionId,chargePoint,connectorId,idTag,"));
+    EXPECT_THAT(table.body,
+                testing::StartsWith("\xEF\xBB\xBFid,transactionId,chargePoint,connectorId,"));
     EXPECT_THAT(table.body,
                 HasSubstr(",CP1,1,Ann,Ann,,,2026-05-01T08:00:00.000Z,2026-05-01T09:00:00.000Z,100,"
                           "2600,2500,register,Local,false,false,false,'=1+2\r\n"));

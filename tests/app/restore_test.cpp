@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "site/load_management.hpp"
+#include "site/transactions.hpp"
 #include "tests/site/support.hpp"
 
 namespace busbar::app {
@@ -113,6 +114,72 @@ TEST(Restore, KnowsHowMuchARunningTransactionHasUsed) {
     EXPECT_EQ(charger.open[0].register_at, Timestamp{3h});
     EXPECT_EQ(charger.open[0].energy.rises_wh, 10'000);
     EXPECT_EQ(charger.stopped[0].energy.rises_wh, 4'000);
+}
+
+// A value in kWh, or 0, that was not believed when it came.
+TEST(Restore, TakesNoRegisterThatHasFallen) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, narrow_settings()};
+    auto snapshot = snapshot_with("Accepted");
+    snapshot.open_transactions[0].start.meter_start_wh = 500'000;
+    snapshot.open_transactions[0].start.started_at = Timestamp{1h};
+    snapshot.open_transactions[0].registers = {{510, Timestamp{4h}}, {510'000, Timestamp{3h}}};
+    restore(site, std::move(snapshot), {Instant{1h}, Timestamp{5h}});
+    EXPECT_EQ(site.find("CP1")->open[0].register_wh, 510'000);
+    EXPECT_FALSE(site.find("CP1")->open[0].energy.broken_at);
+}
+
+bool is_closed_by_boot(Timestamp booted_at, const std::string& status, Timestamp status_at) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, narrow_settings()};
+    auto snapshot = snapshot_with("Accepted");
+    snapshot.open_transactions[0].start.received_at = Timestamp{1h};
+    snapshot.open_transactions[0].registers = {{500, Timestamp{2h}}};
+    snapshot.boots.push_back({.id = "CP1", .at = booted_at});
+    snapshot.connectors.push_back(
+        {.charge_point = "CP1", .connector_id = 1, .status = status, .received_at = status_at});
+    Now now{Instant{1h}, Timestamp{5h}};
+    restore(site, std::move(snapshot), now);
+    auto& charger = *site.find("CP1");
+    auto book = site::book_of(site, charger);
+    EXPECT_FALSE(site::find_overdue(book, now)) << "it is given time to show itself";
+    now.mono += 16min;
+    const auto overdue = site::find_overdue(book, now);
+    return overdue && overdue->reason == site::closed_by_boot;
+}
+
+TEST(Restore, ABootFromBeforeStillClosesWhatShowsNoLife) {
+    EXPECT_TRUE(is_closed_by_boot(Timestamp{3h}, "Preparing", Timestamp{4h}));
+    EXPECT_TRUE(is_closed_by_boot(Timestamp{3h}, "Charging", Timestamp{2h}));
+    EXPECT_FALSE(is_closed_by_boot(Timestamp{3h}, "Charging", Timestamp{4h})) << "it went on";
+    EXPECT_FALSE(is_closed_by_boot(Timestamp{90min}, "Preparing", Timestamp{4h}))
+        << "it was measured after that";
+    EXPECT_FALSE(is_closed_by_boot(Timestamp{30min}, "Preparing", Timestamp{4h}));
+}
+
+TEST(Restore, KnowsStopsWhoseStartIsStillToCome) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, narrow_settings()};
+    auto snapshot = snapshot_with("Accepted");
+    snapshot.orphan_stops = {{.charge_point = "CP1", .transaction_id = -1, .meter_stop_wh = 7},
+                             {.charge_point = "CP9", .transaction_id = -1}};
+    restore(site, std::move(snapshot), {Instant{1h}, Timestamp{5h}});
+    ASSERT_EQ(site.find("CP1")->orphan_stops.size(), 1u);
+    EXPECT_EQ(site.find("CP1")->orphan_stops[0].meter_stop_wh, 7);
+}
+
+TEST(Restore, KnowsWhatWasCorrected) {
+    site::test::HeldJournal journal;
+    site::Site site{journal, narrow_settings()};
+    auto snapshot = snapshot_with("Accepted");
+    const Now now{Instant{1h}, Timestamp{3h}};
+    snapshot.used_energy = {{3, "ANNA", Timestamp{2h}, 500}};
+    snapshot.corrections.emplace_back().id = 3;
+    snapshot.corrections[0].badge = "BEN";
+    restore(site, std::move(snapshot), now);
+    EXPECT_EQ(site.energy_used.used_wh("BEN", now.wall), 500);
+    EXPECT_EQ(site.energy_used.used_wh("ANNA", now.wall), 0);
+    EXPECT_EQ(site.corrections.at(3).badge, "BEN");
 }
 
 TEST(Restore, KnowsGroupsUnknownBadgesAndWhatWasUsed) {

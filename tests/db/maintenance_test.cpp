@@ -338,6 +338,9 @@ TEST_F(Maintained, TheThreadDoesAllOfItAndSaysWhatFails) {
     EXPECT_TRUE(
         eventually([&] { return maintenance.health().state == Maintenance::State::failing; }));
     EXPECT_NE(maintenance.health().detail.find("energy: "), std::string::npos);
+    EXPECT_EQ(maintenance.health().last_run_at, noon + 200 * 24h);
+    EXPECT_EQ(maintenance.health().last_error_at, noon + 200 * 24h);
+    EXPECT_TRUE(maintenance.health().last_error.starts_with("energy: "));
     sql("ALTER TABLE hidden RENAME TO transaction_energy");
     EXPECT_TRUE(eventually([&] { return sql("SELECT count(*) FROM transaction_energy") == "2"; }));
     EXPECT_TRUE(

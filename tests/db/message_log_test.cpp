@@ -1,7 +1,11 @@
 #include "db/message_log.hpp"
 
+#include <sstream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 
 #include "db/queries.hpp"
 #include "tests/db/support.hpp"
@@ -91,6 +95,48 @@ TEST_F(Logged, KeepsWhatItGotInOrder) {
     EXPECT_EQ(oldest.row.type, "CALLRESULT");
     EXPECT_EQ(oldest.row.latency_ms, 42);
     EXPECT_EQ(oldest.row.violation, "late");
+}
+
+// What is logged meanwhile.
+class LogText {
+public:
+    LogText() {
+        auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(text_);
+        spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", std::move(sink)));
+    }
+    ~LogText() { spdlog::set_default_logger(before_); }
+    LogText(const LogText&) = delete;
+    LogText& operator=(const LogText&) = delete;
+
+    int count(const std::string& what) const {
+        const auto text = text_.str();
+        int found = 0;
+        for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1))
+            ++found;
+        return found;
+    }
+
+private:
+    std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+    std::ostringstream text_;
+};
+
+TEST_F(Logged, AFullDiskIsToldOnce) {
+    sql("CREATE SEQUENCE refusals;"
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "PERFORM nextval('refusals'); RAISE 'no space' USING ERRCODE = '53100'; END $$;"
+        "CREATE TRIGGER full_disk BEFORE INSERT ON message_log "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse()");
+    const LogText text;
+    options_.reconnect_wait = 5ms;
+    open();
+    log_->add(view_of(message(1)));
+    ASSERT_TRUE(eventually([&] { return std::stoi(sql("SELECT last_value FROM refusals")) >= 4; }));
+    sql("DROP TRIGGER full_disk ON message_log");
+    ASSERT_TRUE(wait_for_written(1));
+    log_.reset();
+    EXPECT_EQ(text.count("message_log away"), 1);
+    EXPECT_LE(text.count("message_log back"), 1);
 }
 
 TEST_F(Logged, TakesTextOfAnyKind) {

@@ -281,7 +281,7 @@ TEST_F(Journaled, NothingIsAcknowledgedWhenNothingCanBeWritten) {
     }));
     EXPECT_LT(acknowledged_.size(), static_cast<std::size_t>(appended_));
     EXPECT_GE(journal_->health().pending_records, 500U);
-    EXPECT_THAT(journal_->health().detail, HasSubstr("full"));
+    EXPECT_THAT(journal_->health().detail, HasSubstr("full: bring PostgreSQL back, or free space"));
     cluster().start();
     ASSERT_TRUE(settle());
     expect_exactly_once_in_order();

@@ -41,7 +41,7 @@ struct UsedEnergyOfTheLastWeeks : testing::Test {
         correction.by = "anna";
         unit.emplace_back(correction);
     }
-    // "7 ANNA 500" for each row.
+    // "7 ANNA 500" for each row, and "7 corrected".
     std::vector<std::string> used() {
         const auto url = migrated_database("used_energy");
         Folder folder;
@@ -53,15 +53,19 @@ struct UsedEnergyOfTheLastWeeks : testing::Test {
         journal.append(std::move(unit));
         journal.stop();
         std::vector<std::string> out;
-        for (const auto& row : load_site(url, folder.file("none")).used_energy) {
+        const auto site = load_site(url, folder.file("none"));
+        for (const auto& row : site.used_energy) {
             out.push_back(std::to_string(row.transaction) + " " + row.badge + " " +
                           std::to_string(row.energy_wh));
+        }
+        for (const auto& row : site.corrections) {
+            out.push_back(std::to_string(row.id) + " corrected");
         }
         return out;
     }
 };
 
-TEST_F(UsedEnergyOfTheLastWeeks, IsAsItCounts) {
+TEST_F(UsedEnergyOfTheLastWeeks, IsAsItWasToldBesideWhatIsCorrected) {
     stopped(1, "ANNA", now, 500);
     stopped(2, std::nullopt, now, std::nullopt);
     stopped(3, "ANNA", now - 33 * 24h, 500);
@@ -72,8 +76,12 @@ TEST_F(UsedEnergyOfTheLastWeeks, IsAsItCounts) {
     stopped(7, "BEN", now - 60 * 24h, 30);
     corrected(7, std::nullopt, now, std::nullopt);
     unit.emplace_back(start(8));
-    EXPECT_THAT(used(), testing::ElementsAre("1 ANNA 500", "2 TAG1 700", "4 ANNA 20", "6 BEN 90",
-                                             "7 BEN 30"));
+    corrected(8, "BEN", std::nullopt, std::nullopt);
+    stopped(9, "ANNA", now - 60 * 24h, 30);
+    corrected(9, "BEN", std::nullopt, 20);
+    EXPECT_THAT(used(), testing::UnorderedElementsAre("1 ANNA 500", "2 TAG1 700", "4 ANNA 20",
+                                                      "5 ANNA 0", "6 ANNA 900", "7 BEN 30",
+                                                      "6 corrected", "7 corrected", "8 corrected"));
 }
 
 }  // namespace

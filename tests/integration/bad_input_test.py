@@ -99,7 +99,7 @@ class Start(IntegrationTest):
 
     def test_web_interface_stays_on_this_machine(self):
         line = self.sentence(self.refused(self.make_server(BUSBAR_WEB_HTTP_ADDRESS="0.0.0.0")))
-        self.assertIn("0.0.0.0", line)
+        self.assertIn("BUSBAR_WEB_HTTP_ADDRESS: must be 127.0.0.1", line)
 
     def test_data_directory_cannot_be_made(self):
         (self.folder / "file").write_text("no folder")

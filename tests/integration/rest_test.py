@@ -56,7 +56,9 @@ class Rest(IntegrationTest):
 
     def test_health(self):
         self.assertEqual(self.server.rest("GET", "/healthz")[:2], (200, {"status": "ok"}))
-        self.assertEqual(self.server.rest("GET", "/readyz")[:2], (200, {"status": "ready"}))
+        status, ready, _ = self.server.rest("GET", "/readyz")
+        self.assertEqual((status, ready["status"], ready["reasons"]), (200, "ready", []))
+        self.assertIn(ready["maintenance"]["state"], ("starting", "normal"))
         self.assertEqual(self.server.rest("POST", "/healthz")[0], 405)
         self.assertEqual(self.server.rest("GET", "/nothing")[0], 404)
         self.assertEqual(self.server.rest("HEAD", "/healthz")[:2], (200, ""))
@@ -92,9 +94,13 @@ class Rest(IntegrationTest):
                 self.expect(200, "GET", "/transactions", role=role)
                 self.expect(badges, "POST", "/badges", {"idTag": f"B-{role}"}, role=role)
                 self.expect(chargers, "POST", "/charge-points", {"id": f"C-{role}"}, role=role)
-                commands = 403 if role in ("viewer", "installer") else 404
-                self.expect(commands, "POST", "/charge-points/NOBODY/commands/Reset",
+                told = 403 if role == "viewer" else 404
+                self.expect(told, "POST", "/charge-points/NOBODY/commands/Reset",
                             {"type": "Soft"}, role=role)
+                self.expect(told, "PUT", "/charge-points/NOBODY/configuration/A", {"value": "1"},
+                            role=role)
+                erased = 404 if role == "admin" else 403
+                self.expect(erased, "POST", "/badges/NOBODY/erase", role=role)
 
     def test_charge_points(self):
         made = self.expect(201, "POST", "/charge-points", {

@@ -62,6 +62,9 @@ TEST_F(WebSocketServerTest, RefusalsAreProperResponses) {
         const bool challenged =
             peer->input.find("WWW-Authenticate: Basic realm=\"busbar\"") != std::string::npos;
         EXPECT_EQ(challenged, status == 401);
+        // The reason of a 429 tells how long to wait: a header must not say something else.
+        const bool told_when = peer->input.find("Retry-After: ") != std::string::npos;
+        EXPECT_EQ(told_when, status == 503);
     }
     EXPECT_TRUE(connections.empty());
     EXPECT_TRUE(failures.empty());

@@ -153,6 +153,17 @@ TEST_F(SessionTest, DisconnectingFailsEveryCall) {
     EXPECT_FALSE(session.has_output());
 }
 
+TEST_F(SessionTest, AFailureTellsWhetherThePeerKnowsOfTheCall) {
+    std::vector<bool> never_sent;
+    for (int i = 0; i < 2; ++i) {
+        session.call(start, "A", "{}", {}, [&](const Session::RawAnswer& answer) {
+            never_sent.push_back(std::get<CallFailure>(answer).never_sent);
+        });
+    }
+    session.on_disconnect();
+    EXPECT_THAT(never_sent, ElementsAre(false, true));
+}
+
 TEST_F(SessionTest, TakesCallsInEveryFormChargersUse) {
     for (const auto* text : {R"([2,"x","Heartbeat",{}])", R"([2,"x","Heartbeat",null])",
                              R"([2,"x","Heartbeat"])", " \n[2,\"x\",\"Heartbeat\",{}]\n"}) {

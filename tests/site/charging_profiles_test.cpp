@@ -57,6 +57,28 @@ TEST(ChargingProfiles, OtherPurposesCarryLimitsWithoutATransaction) {
     EXPECT_EQ(whole.csChargingProfiles.chargingProfileId, 1000);
 }
 
+TEST(ChargingProfiles, ADefaultOfTheWholeCarriesALimitLikeASafeCurrent) {
+    Quirks quirks;
+    quirks.tx_default_on_connector_0 = true;
+    const ProfileShape shape{Purpose::TxDefaultProfile, ProfileKind::Absolute, Unit::A, 0};
+    const auto carried = leased_profile(limit(16_A), shape, quirks, now);
+    const auto safe = safe_profile(2, 6_A, 3, shape, quirks, now);
+    EXPECT_EQ(carried.connectorId, 0);
+    EXPECT_EQ(safe.connectorId, 0);
+    EXPECT_EQ(carried.csChargingProfiles.chargingProfileId, 2000);
+    EXPECT_EQ(safe.csChargingProfiles.chargingProfileId, 2000) << "so that it replaces the limit";
+    EXPECT_EQ(leased_profile(limit(16_A), {}, quirks, now).connectorId, 2) << "a TxProfile is not";
+}
+
+TEST(ChargingProfiles, ASafeCurrentHasBegunByTheClockOfAnyZone) {
+    const ProfileShape shape{Purpose::TxDefaultProfile, ProfileKind::Absolute, Unit::A, 0};
+    const auto begins = [&](const Quirks& quirks) {
+        return safe_profile(1, 6_A, 3, shape, quirks, now)
+            .csChargingProfiles.chargingSchedule.startSchedule.value();
+    };
+    EXPECT_LE(begins({}), now - 14h);
+}
+
 TEST(ChargingProfiles, AreRoundedDownToWhatTheChargerKnows) {
     Quirks quirks;
     quirks.current_step_amps = 0.5;
@@ -227,6 +249,53 @@ TEST(ProfileShapes, GoOnAtLevel0ThenInWattsThenForOtherPurposes) {
         << "a ChargePointMaxProfile is for all connectors together";
     EXPECT_EQ(next_shape(shapes, {shapes[0]}), shapes[1]);
     EXPECT_EQ(next_shape(shapes, shapes), std::nullopt);
+}
+
+bool has_purpose(const std::vector<ProfileShape>& shapes, Purpose purpose) {
+    return std::any_of(shapes.begin(), shapes.end(),
+                       [&](const ProfileShape& shape) { return shape.purpose == purpose; });
+}
+
+TEST(ProfileShapes, DoWithoutAClockThatIsUnsure) {
+    const Quirks quirks;
+    ProfileAbilities abilities{quirks, 8, "Current", 1};
+    const auto usual = limit_shapes(abilities);
+    abilities.clock_is_unsure = true;
+    const auto unsure = limit_shapes(abilities);
+    EXPECT_EQ(unsure[0], (ProfileShape{Purpose::TxProfile, ProfileKind::Relative, Unit::A, 8}));
+    EXPECT_TRUE(std::equal(usual.begin(), usual.end(), unsure.begin() + 1, unsure.end()))
+        << "where it does not take that, the rest as ever";
+}
+
+// A profile for connector 0 would give each connector what is meant for one.
+TEST(ProfileShapes, OfADefaultOfTheWholeAreForOneConnectorOnly) {
+    Quirks quirks;
+    quirks.tx_default_on_connector_0 = true;
+    EXPECT_TRUE(has_purpose(limit_shapes({quirks, 8, "", 1}), Purpose::TxDefaultProfile));
+    EXPECT_FALSE(has_purpose(limit_shapes({quirks, 8, "", 2}), Purpose::TxDefaultProfile));
+    quirks.tx_default_on_connector_0 = false;
+    EXPECT_TRUE(has_purpose(limit_shapes({quirks, 8, "", 2}), Purpose::TxDefaultProfile));
+}
+
+TEST(ProfileShapes, OfADefaultStandAboveThoseOfOperators) {
+    Quirks quirks;
+    quirks.profile_purposes = {Purpose::TxDefaultProfile};
+    ProfileAbilities abilities{quirks, 8, "Current", 2};
+    const auto level = [&]() -> std::optional<std::int32_t> {
+        const auto shapes = limit_shapes(abilities);
+        if (shapes.empty()) return std::nullopt;
+        return shapes.front().stack_level;
+    };
+    EXPECT_EQ(level(), 0);
+    abilities.default_level_taken = 3;
+    EXPECT_EQ(level(), 4);
+    abilities.default_level_taken = 7;
+    EXPECT_EQ(level(), 8);
+    abilities.default_level_taken = 8;
+    EXPECT_EQ(level(), std::nullopt) << "there is no room above";
+    quirks.stack_level = 5;
+    abilities.default_level_taken = 3;
+    EXPECT_EQ(level(), 5) << "it stands above as it is";
 }
 
 TEST(ProfileShapes, AreNoneWhereNoPurposeWorks) {

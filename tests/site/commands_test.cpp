@@ -48,6 +48,21 @@ TEST_F(CommandsTest, OneThatWaitsForAMinuteIsNotSentAnyMore) {
     EXPECT_THAT(link->take(), Each(Not(HasSubstr("ClearCache"))));
 }
 
+TEST_F(CommandsTest, WaitsForTheAnswerAsLongAsTheModelNeeds) {
+    charger().quirks.call_timeout_seconds = 90;
+    ask("ClearCache");
+    pass(89s);
+    EXPECT_THAT(ended, IsEmpty());
+    pass(1s);
+    ASSERT_THAT(ended, SizeIs(1));
+    EXPECT_EQ(ended[0].kind, CommandFailure::Kind::timeout);
+    link = connect("CP1");
+    charger().quirks.call_timeout_seconds = 10;
+    ask("ClearCache");
+    pass(10s);
+    EXPECT_THAT(ended, SizeIs(2));
+}
+
 TEST_F(CommandsTest, SaysHowManyCallsWereBeforeIt) {
     link->take();
     // A charger that takes its time for what we ask it ourselves.

@@ -31,7 +31,8 @@ TEST_F(ConnectionsTest, AdmitsAKnownChargerThatSpeaksOcpp16) {
     const auto admission = knock("/ocpp/CP1", {"ocpp2.0.1", "OCPP1.6"});
     EXPECT_EQ(admission.status, 101);
     EXPECT_EQ(admission.identity, "CP1");
-    EXPECT_EQ(admission.subprotocol, "ocpp1.6");
+    EXPECT_EQ(admission.subprotocol, "OCPP1.6") << "as it was offered";
+    EXPECT_EQ(knock("/ocpp/CP1", {"OCPP1.6", "ocpp1.6"}).subprotocol, "ocpp1.6");
 }
 
 TEST_F(ConnectionsTest, RefusesWithTheRemedy) {

@@ -105,6 +105,28 @@ TEST_F(MonthlyEnergy, IsRestored) {
     EXPECT_EQ(of("BEN"), 39);
 }
 
+TEST_F(MonthlyEnergy, IsRestoredWithItsCorrections) {
+    db::TransactionCorrected correction;
+    correction.id = 1;
+    correction.badge = "BEN";
+    correction.energy_wh = 7;
+    used.restore({{1, "ANNA", now, 500, correction}}, paris, now);
+    EXPECT_EQ(of("BEN"), 7);
+    stop(1, now, 600);
+    EXPECT_EQ(of("BEN"), 7) << "the correction still counts";
+    used.observe(db::TransactionCorrected{.id = 1}, paris, now);
+    EXPECT_EQ(of("BEN"), 0);
+    EXPECT_EQ(of("ANNA"), 600) << "taken back";
+    db::TransactionStarted open;
+    open.id = 5;
+    open.id_tag = "ANNA";
+    correction.id = 5;
+    correction.energy_wh.reset();
+    used.restore(open, correction);
+    stop(5, now, 30);
+    EXPECT_EQ(of("BEN"), 30);
+}
+
 // Whatever is started, stopped, stopped again, corrected: the sum is that of the newest facts.
 TEST(MonthlyEnergyLaw, TheSumIsThatOfTheNewestFacts) {
     EXPECT_TRUE(rc::check([] {

@@ -174,6 +174,146 @@ TEST_F(Habits, AConnectorWithoutNumbersForItsProfilesGetsNone) {
     EXPECT_TRUE(charger().connectors[2].safe_profile_refused);
 }
 
+// A charger that takes no TxProfile, or seems to.
+struct Doubts : Habits {
+    Doubts() {
+        refuses = [this](const std::string& text) {
+            return is_stubborn && has(text, "\"TxProfile\"");
+        };
+    }
+    void stop() {
+        send("StopTransaction",
+             R"({"transactionId":)" + std::to_string(charger().open.at(0).start.transaction_id) +
+                 R"(,"meterStop":5,"timestamp":")" + to_string(now.wall) + "\"}");
+    }
+    void start() {
+        send("StartTransaction", R"({"connectorId":1,"idTag":"TAG","meterStart":)" +
+                                     std::to_string(++register_wh) + R"(,"timestamp":")" +
+                                     to_string(now.wall) + "\"}");
+    }
+    bool has_learned() {
+        const auto& works = charger().quirks.profile_purposes;
+        return std::find(works.begin(), works.end(), Purpose::TxProfile) == works.end();
+    }
+    using Purpose = v16::ChargingProfilePurpose;
+    bool is_stubborn = true;
+    int register_wh = 100;
+};
+
+TEST_F(Doubts, TeachAModelOnceTwoTransactionsHaveShownThem) {
+    begin_charge();
+    EXPECT_THAT(live(60s, 50), Contains(HasSubstr("\"TxProfile\""))) << "asked again";
+    EXPECT_FALSE(has_learned()) << "whatever came in between";
+    stop();
+    live(5s, 50);
+    start();
+    live(5s, 50);
+    EXPECT_FALSE(has_learned()) << "the second has only just begun";
+    live(15s, 50);
+    EXPECT_TRUE(has_learned());
+    EXPECT_THAT(live(60s, 50), Not(Contains(HasSubstr("\"TxProfile\""))));
+}
+
+TEST_F(Doubts, EndWithTheFirstAcceptance) {
+    begin_charge();
+    live(60s, 50);
+    stop();
+    live(5s, 50);
+    is_stubborn = false;
+    start();
+    live(30s, 50);
+    stop();
+    live(5s, 50);
+    is_stubborn = true;
+    start();
+    live(60s, 50);
+    EXPECT_FALSE(has_learned());
+}
+
+TEST_F(Doubts, AreForgottenWhereTheChargerOnlyWasNotReady) {
+    begin_charge();
+    const auto carrier = [&] { return charger().connectors[1].limits.taken.value().purpose; };
+    EXPECT_EQ(carrier(), Purpose::TxDefaultProfile);
+    is_stubborn = false;
+    live(20s, 50);
+    EXPECT_EQ(carrier(), Purpose::TxProfile);
+    EXPECT_FALSE(charger().connectors[1].limits.doubted_in);
+}
+
+// The answer crosses the end of the transaction.
+TEST_F(Doubts, AreNotRaisedByTransactionsThatAreOver) {
+    is_stubborn = false;
+    begin_charge();
+    live(30s, 50);
+    pass(1s);
+    meter(90);
+    const auto sent = link->take();
+    ASSERT_THAT(sent, Contains(HasSubstr("\"TxProfile\"")));
+    stop();
+    is_stubborn = true;
+    const auto& text = sent.front();
+    const auto id = text.substr(4, text.find('"', 4) - 4);
+    receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":"Rejected"}])", now);
+    const auto& connector = charger().connectors[1];
+    EXPECT_THAT(connector.limits.refused, IsEmpty());
+    EXPECT_FALSE(connector.limit_refused);
+}
+
+// A TxDefaultProfile with a limit outlives its transaction, also if nobody knows that it came.
+struct Lingering : Doubts {
+    // Its newest limit as a TxDefaultProfile is on its way.
+    void charge_to(int building) {
+        charger().settings.quirks = R"({"profilePurposes":["TxDefaultProfile"]})";
+        is_stubborn = false;
+        begin_charge();
+        live(30s, building);
+        for (int second = 0; second < 60 && link->sent.empty(); ++second) {
+            pass(1s);
+            meter(building);
+        }
+        for (int second = 0; second < 60 && link->sent.empty(); ++second) {
+            pass(1s);
+            meter(20);
+        }
+        unanswered = link->take();
+        ASSERT_THAT(unanswered,
+                    Contains(AllOf(HasSubstr("\"TxDefaultProfile\""), HasSubstr("\"Absolute\""))));
+        raised_to = std::stod(unanswered.back().substr(unanswered.back().find("\"limit\":") + 8));
+        ASSERT_GT(raised_to, 6.0);
+    }
+    std::vector<std::string> unanswered;
+    double raised_to = 0;
+};
+
+TEST_F(Lingering, ALimitWithoutAnAnswerStaysBookedBehindItsTransaction) {
+    charge_to(50);
+    for (int second = 0; second < 12; ++second) {
+        pass(1s);
+        meter(20);
+    }
+    stop();
+    pass(50ms);
+    EXPECT_GE(booked(), Amps::from_double(raised_to)) << "the next car may have it";
+    live(15s, 20);
+    EXPECT_FALSE(charger().connectors[1].limits.lingering);
+    EXPECT_LE(booked(), 6_A) << "the safe profile has taken its place";
+}
+
+TEST_F(Lingering, ALimitOnItsWayStaysBookedBehindItsTransaction) {
+    charge_to(50);
+    stop();
+    pass(50ms);
+    EXPECT_GE(booked(), Amps::from_double(raised_to));
+}
+
+TEST_F(Lingering, ALimitStaysBookedForTheCarThatFollowsAtOnce) {
+    charge_to(50);
+    stop();
+    start();
+    pass(50ms);
+    EXPECT_GE(booked(), Amps::from_double(raised_to));
+}
+
 // A limit that had to be a ChargePointMaxProfile would cap all others once they are taken.
 struct StaleWhole : Habits {
     std::vector<std::string> change_of_mind() {
@@ -204,6 +344,80 @@ TEST_F(StaleWhole, IsOverwrittenWhereClearingDoesNotWork) {
     EXPECT_THAT(sent, Not(Contains(HasSubstr("\"ClearChargingProfile\""))));
     EXPECT_THAT(
         sent, Contains(AllOf(HasSubstr("\"ChargePointMaxProfile\""), HasSubstr("\"limit\":32.0"))));
+}
+
+// What it sends is by its own clock.
+struct Clocks : Habits {
+    std::vector<std::string> live_by(std::chrono::seconds ahead, std::chrono::seconds time) {
+        std::vector<std::string> all;
+        for (auto passed = 0s; passed < time; passed += 10s) {
+            send("MeterValues", R"({"connectorId":1,"meterValue":[{"timestamp":")" +
+                                    to_string(now.wall + ahead) +
+                                    R"(","sampledValue":[{"value":"1"}]}]})");
+            for (auto& text : live(10s, 50)) all.push_back(std::move(text));
+        }
+        return all;
+    }
+    static std::string begin_of(const std::string& text) {
+        const std::string before = R"("startSchedule":")";
+        const auto at = text.find(before);
+        return at == std::string::npos ? "" : text.substr(at + before.size(), 20);
+    }
+    static std::vector<std::string> limits_in(const std::vector<std::string>& sent) {
+        std::vector<std::string> out;
+        for (const auto& text : sent) {
+            if (has(text, "\"TxProfile\"")) out.push_back(text);
+        }
+        return out;
+    }
+};
+
+TEST_F(Clocks, ALimitHasBegunByAClockThatIsBehindAndIsNotLonger) {
+    begin_charge();
+    const auto sent = limits_in(live_by(-240s, 600s));
+    ASSERT_FALSE(sent.empty());
+    const auto began_at = [&] { return to_string(now.wall - 240s - 60s); };
+    const auto before = to_string(now.wall - 240s - 60s - 590s);
+    EXPECT_THAT(sent.back(), HasSubstr(R"("startPeriod":660)"));
+    EXPECT_LE(begin_of(sent.back()), began_at());
+    EXPECT_GE(begin_of(sent.back()), before);
+}
+
+TEST_F(Clocks, ALimitIsSentAgainWhenTheClockTurnsOutToBeBehind) {
+    begin_charge();
+    live(120s, 50);
+    const auto sent = limits_in(live_by(-240s, 90s));
+    ASSERT_FALSE(sent.empty()) << "it has not begun by that clock";
+    EXPECT_LE(begin_of(sent.back()), to_string(now.wall - 240s - 60s));
+    EXPECT_LE(limits_in(live_by(-240s, 60s)).size(), 1U) << "not with every message";
+}
+
+TEST_F(Clocks, ALimitOfAClockThatIsFarBehindWaitsForNoProof) {
+    begin_charge();
+    live(120s, 50);
+    const auto sent = limits_in(live_by(-1000s, 90s));
+    ASSERT_FALSE(sent.empty());
+    EXPECT_LE(begin_of(sent.back()), to_string(now.wall - 1000s - 60s));
+}
+
+TEST_F(Clocks, ALimitNeedsNoClockWhereItIsAheadOrInAnotherZone) {
+    begin_charge();
+    const auto sent = limits_in(live_by(3600s, 90s));
+    ASSERT_FALSE(sent.empty());
+    EXPECT_THAT(sent.back(), HasSubstr("\"Relative\""));
+    EXPECT_EQ(begin_of(sent.back()), "");
+}
+
+TEST_F(Clocks, ALimitBeginsInThePastWhereNothingElseIsTaken) {
+    refuses = [](const std::string& text) {
+        return has(text, "\"TxProfile\"") && has(text, "\"Relative\"");
+    };
+    begin_charge();
+    const auto sent = limits_in(live_by(3600s, 90s));
+    ASSERT_FALSE(sent.empty());
+    EXPECT_THAT(sent.back(), HasSubstr("\"Absolute\""));
+    EXPECT_LT(begin_of(sent.back()), to_string(now.wall)) << "also if the clock is set meanwhile";
+    EXPECT_EQ(charger().quirks.profile_kind, ProfileKind::Absolute);
 }
 
 }  // namespace

@@ -168,6 +168,22 @@ TEST_F(LimitKey, IsNotForOperatorsWhileItLimits) {
     EXPECT_EQ(refusal->kind, CommandFailure::Kind::not_allowed_now);
 }
 
+// It may have been wished for before it was known to be the key.
+TEST_F(LimitKey, IsNotAnOperatorsWish) {
+    auto& configuration = charger().configuration;
+    configuration.wishes["currentlimitervalue"] = "32";
+    configuration.wishes["ResetRetries"] = "3";
+    const auto is_wished = [&](const std::string& key) {
+        const auto wishes = key_wishes(charger().quirks, {}, configuration);
+        return std::any_of(wishes.begin(), wishes.end(),
+                           [&](const KeyWish& wish) { return wish.key == key; });
+    };
+    EXPECT_TRUE(is_wished("currentlimitervalue")) << "any key is, of a model that has none";
+    begin();
+    EXPECT_FALSE(is_wished("currentlimitervalue"));
+    EXPECT_TRUE(is_wished("ResetRetries"));
+}
+
 TEST_F(LimitKey, ThatIsRefusedLeavesTheLastResort) {
     refuses = [](const std::string& text) {
         return has(text, "SetChargingProfile") || has(text, "ChangeConfiguration");

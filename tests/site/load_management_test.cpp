@@ -149,6 +149,8 @@ TEST_F(Stubborn, ARefusedStackLevelIsFollowedByLevel0AtOnceAndLearned) {
     EXPECT_THAT(sent, Contains(HasSubstr(R"("stackLevel":8)")));
     EXPECT_THAT(sent, Contains(AllOf(HasSubstr("\"TxProfile\""), HasSubstr(R"("stackLevel":0)"))));
     EXPECT_FALSE(charger().connectors[1].limit_refused);
+    EXPECT_THAT(live(10s, 20), Contains(HasSubstr(R"("stackLevel":8)")))
+        << "it may just not have heard of its transaction";
     EXPECT_EQ(charger().quirks.stack_level_max, 0);
     EXPECT_THAT(live(120s, 20), Not(Contains(HasSubstr(R"("stackLevel":8)"))));
 }
@@ -158,6 +160,7 @@ TEST_F(Stubborn, RefusedAmperesAreFollowedByWattsOfOnePhase) {
     const auto sent = begin_charge();
     EXPECT_THAT(sent, Contains(AllOf(HasSubstr("\"TxProfile\""), HasSubstr("\"limit\":1242.0"))));
     EXPECT_TRUE(charger().connectors[1].safe_profile_accepted);
+    live(10s, 20);
     EXPECT_EQ(charger().quirks.rate_unit, v16::ChargingRateUnit::W);
 }
 
@@ -181,8 +184,6 @@ TEST_F(Stubborn, WithoutTxProfilesTheDefaultCarriesTheLimitAndComesBackAfterward
     const auto sent = begin_charge();
     EXPECT_THAT(sent, Contains(AllOf(HasSubstr("\"TxDefaultProfile\""), HasSubstr("\"limit\":6.0"),
                                      HasSubstr(R"("startPeriod":660)"))));
-    EXPECT_EQ(charger().quirks.profile_purposes.front(),
-              v16::ChargingProfilePurpose::TxDefaultProfile);
     live(60s, 20);
     send("StopTransaction",
          R"({"transactionId":1001,"meterStop":5,"timestamp":"2026-05-01T08:10:00Z"})");
@@ -225,6 +226,41 @@ TEST_F(Stubborn, ACarThatMustNotPauseIsStoppedWhereThatIsThePolicy) {
     const auto sent = live(5s, 90);
     EXPECT_THAT(sent, Contains(HasSubstr("RemoteStopTransaction")));
     EXPECT_THAT(sent, Not(Contains(HasSubstr("\"limit\":0.0"))));
+}
+
+// It goes on drawing: a pause is what is left.
+TEST_F(Stubborn, ACarThatIsNotStoppedByThatIsPausedAfterAll) {
+    charger().settings.quirks = R"({"minimumAmpsPolicy":"remote_stop"})";
+    refuses = [](const std::string& text) { return has(text, "RemoteStopTransaction"); };
+    begin_charge();
+    EXPECT_THAT(live(8s, 90), Not(Contains(HasSubstr("\"limit\":0.0"))))
+        << "it has some time to obey";
+    const auto sent = live(20s, 90);
+    EXPECT_THAT(sent, Contains(AllOf(HasSubstr("\"TxProfile\""), HasSubstr("\"limit\":0.0"))));
+    EXPECT_EQ(site.engine.status(now).at(0).offered, 0_A);
+}
+
+// Its predecessor's phases say nothing of the next car.
+TEST_F(Stubborn, ACarThatSupersedesAnotherHasShownNoPhases) {
+    charger().settings.quirks = R"({"rateUnit":"W"})";
+    begin_charge();
+    auto& connector = charger().connectors[1];
+    connector.measured = PhaseAmps{6_A, 6_A, 6_A};
+    connector.measured_at = now.mono;
+    EXPECT_THAT(live(2s, 20), Contains(HasSubstr("\"limit\":4160.7")));
+    send("StartTransaction",
+         R"({"connectorId":1,"idTag":"TAG","meterStart":9,"timestamp":"2026-05-01T08:00:30Z"})");
+    ASSERT_EQ(charger().open.size(), 1U);
+    ASSERT_EQ(charger().open[0].start.meter_start_wh, 9);
+    EXPECT_EQ(connector.limits.phases, 0);
+    double most = 0;
+    for (const auto& text : live(60s, 20)) {
+        const auto at = text.find("\"limit\":");
+        if (has(text, "\"TxProfile\"") && at != std::string::npos)
+            most = std::max(most, std::stod(text.substr(at + 8)));
+    }
+    EXPECT_GT(most, 0);
+    EXPECT_LE(most, 32 * 207) << "one phase may take them all";
 }
 
 TEST_F(Stubborn, RaisesKeepTheirDistance) {

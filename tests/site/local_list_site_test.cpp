@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "site/badge_reading.hpp"
 #include "site/badges.hpp"
 #include "site/charge_points.hpp"
 #include "site/commands.hpp"
@@ -113,6 +114,17 @@ TEST_F(LocalListOnSite, ComesBehindSetUpAndIsNotSentAgain) {
     EXPECT_EQ(rows()[0].key, "CP1");
 }
 
+TEST_F(LocalListOnSite, SchedulesAreReadOnceForAllListsAndTaps) {
+    for (const std::string id_tag : {"ANNA", "BEN", "CARA"}) {
+        auto scheduled = badge(id_tag);
+        scheduled.schedule = "06:00-22:00";
+        save(site, scheduled);
+        EXPECT_THAT(seconds(30), SizeIs(1));
+    }
+    EXPECT_TRUE(authorize(site, charger(), "BEN", now.wall).accepted());
+    EXPECT_EQ(site.hours.readings(), 1U);
+}
+
 TEST_F(LocalListOnSite, FollowsTheBadgesOnceTheyRest) {
     seconds(30);
     save(site, badge("ANNA"));
@@ -211,6 +223,22 @@ TEST_F(LocalListOnSite, SilenceIsNotTakenForARefusal) {
     EXPECT_FALSE(charger().local_list.is_waiting);
     EXPECT_THAT(seconds(90), SizeIs(1));
     EXPECT_EQ(status_now().state, LocalListState::synchronised);
+}
+
+TEST_F(LocalListOnSite, WaitsForTheAnswerAsLongAsTheModelNeeds) {
+    charger().quirks.call_timeout_seconds = 120;
+    // It answers all but what is about its list.
+    while (!charger().local_list.is_waiting) {
+        for (const auto& text : link->take()) {
+            const auto id = text.substr(4, text.find('"', 4) - 4);
+            receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":"Accepted"}])", now);
+        }
+        pass(1s);
+    }
+    pass(119s);
+    EXPECT_TRUE(charger().local_list.is_waiting);
+    pass(1s);
+    EXPECT_FALSE(charger().local_list.is_waiting);
 }
 
 TEST_F(LocalListOnSite, ALostLinkEndsWhatWasUnderWay) {

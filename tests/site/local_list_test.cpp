@@ -109,6 +109,25 @@ TEST(LocalList, FollowsSchedulesAndQuotasButNotOpeningHours) {
     EXPECT_EQ(quotas.changes_at, Timestamp{std::chrono::sys_days{std::chrono::year{2026} / 6 / 1}});
 }
 
+TEST(LocalList, ReadsEachScheduleOnceHoweverManyBadgesHaveIt) {
+    auto all = badges({"a", "b", "c", "d"});
+    for (auto& [id_tag, badge] : all) badge.schedule = "07:00-19:00";
+    all["d"].schedule = "no hours at all";
+    const HoursBook hours;
+    const auto place = charge_point();
+    for (int build = 0; build < 3; ++build) {
+        const auto list = wanted_list({.badges = all,
+                                       .charge_point = place,
+                                       .now = noon + build * 1min,
+                                       .length_max = 100,
+                                       .hours = &hours});
+        EXPECT_THAT(tags(list.entries), ElementsAre("a", "b", "c"));
+        EXPECT_EQ(hours.readings(), 2U);
+    }
+    all["a"].schedule = "08:00-19:00";
+    EXPECT_THAT(tags(wanted_of(all).entries), ElementsAre("a", "b", "c"));
+}
+
 TEST(LocalList, SaysHowManyFindNoRoom) {
     const auto list = wanted({"c", "A", "b"}, 2);
     EXPECT_THAT(tags(list.entries), ElementsAre("A", "b"));

@@ -158,6 +158,22 @@ TEST(MeterValues, B43_ATransactionThatBeginsLowerShowsThatTheRegisterWasReset) {
     EXPECT_THAT(oddities(report), ElementsAre(MeterOddity::register_reset));
 }
 
+// Chargers repeat what was not answered.
+TEST(MeterValues, B43_ARepeatOfADoubtedReadingIsNoOtherOne) {
+    RegisterMemory memory;
+    memory.last = RegisterPoint{1'000'000, noon};
+    const RegisterBounds bounds{.power_watts_max = 11'000};
+    const auto says = [&](std::chrono::minutes after, double wh) {
+        return judge(memory, {.point = {wh, noon + after}, .unit_is_known = true}, bounds).wh;
+    };
+    for (const int minute : {1, 2}) {
+        for (int i = 0; i < 3; ++i) {
+            EXPECT_FALSE(says(std::chrono::minutes{minute}, minute * 10.0));
+        }
+    }
+    EXPECT_EQ(says(3min, 30), 30.0) << "the third in a row";
+}
+
 TEST(MeterValues, B43_AStartOf0SaysNothingOfALifetimeRegister) {
     Conversation charger;
     charger.situation.transaction_start = RegisterPoint{0, noon - 1min};

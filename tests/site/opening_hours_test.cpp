@@ -229,5 +229,35 @@ TEST(OpeningHoursLaws, NothingChangesBeforeTheyDo) {
     }));
 }
 
+TEST(HoursBook, AnswersAsIfItHadReadTheTextAnew) {
+    const HoursBook book;
+    for (int again = 0; again < 2; ++again) {
+        for (const std::string text : {"Mo-Fr 07:00-19:00; Sa 08:00-12:00", "22:00-06:00", "24/7",
+                                       "off", "", "Mo-Xx", "Mo 25:00-26:00"}) {
+            for (int hour = 0; hour < 8 * 24; ++hour) {
+                const auto at = utc("2026-10-22T00:30:00Z") + hour * 1h;
+                const auto expected = hours_at(text, at, paris);
+                const auto found = book.at(text, at, paris);
+                ASSERT_EQ(found.is_open, expected.is_open) << text;
+                ASSERT_EQ(found.until, expected.until) << text;
+            }
+        }
+    }
+    EXPECT_EQ(book.readings(), 7U);
+}
+
+TEST(HoursBook, DoesNotGrowForEver) {
+    const HoursBook book;
+    const auto at = utc("2026-05-04T12:00:00Z");
+    const auto text_of = [](std::size_t n) {
+        return "00:00-" + std::to_string(1 + n % 24) + ":00; Su off" + std::string(n / 24, ' ');
+    };
+    for (std::size_t n = 0; n < 24 * 400; ++n) book.at(text_of(n), at, TimeZone::utc());
+    EXPECT_TRUE(book.at("Mo 11:00-13:00", at, TimeZone::utc()).is_open);
+    const auto readings = book.readings();
+    EXPECT_FALSE(book.at(std::string(opening_hours_size_max + 1, ' '), at, paris).is_open);
+    EXPECT_EQ(book.readings(), readings) << "too long to be hours";
+}
+
 }  // namespace
 }  // namespace busbar::site

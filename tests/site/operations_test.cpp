@@ -5,6 +5,7 @@
 
 #include "site/authorization_key.hpp"
 #include "site/commands.hpp"
+#include "site/transactions.hpp"
 #include "tests/site/support.hpp"
 
 namespace busbar::site::test {
@@ -94,6 +95,38 @@ TEST(Operations, AScheduledChangeOfAvailabilityEndsWithTheStatus) {
     EXPECT_TRUE(advance(change, ConnectorReported{1, "Unavailable"}, at));
 }
 
+TEST(Operations, OneOfConnector0EndsWhenAllHaveComeRound) {
+    auto change = waiting("ChangeAvailability", 0);
+    change.wanted = "Inoperative";
+    change.deadline.reset();
+    change.detail = "waiting for the end of the transaction";
+    EXPECT_FALSE(advance(change, ConnectorReported{0, "Unavailable"}, at)) << "says nothing of 1";
+    EXPECT_FALSE(advance(change, ConnectorsSeen{.any_runs = true, .is_connected = true}, at));
+    auto done = change;
+    EXPECT_TRUE(advance(done, ConnectorsSeen{.all_done = true, .is_connected = true}, at));
+    EXPECT_EQ(done.state, OperationState::succeeded);
+    // It says no word.
+    EXPECT_TRUE(advance(change, ConnectorsSeen{.is_connected = true}, at));
+    EXPECT_EQ(change.deadline, at + availability_wait);
+    EXPECT_FALSE(advance(change, ConnectorsSeen{.is_connected = true}, at + 1s));
+    EXPECT_TRUE(advance(change, TimePassed{}, at + availability_wait));
+    EXPECT_EQ(change.state, OperationState::failed);
+    EXPECT_THAT(change.detail, HasSubstr("the transaction is over"));
+}
+
+TEST(Operations, OneThatIsAwayHasADayToSayWhatBecameOfIt) {
+    auto change = waiting("ChangeAvailability", 0);
+    change.wanted = "Inoperative";
+    change.deadline.reset();
+    EXPECT_TRUE(advance(change, ConnectorsSeen{}, at));
+    EXPECT_EQ(change.deadline, at + 24h);
+    EXPECT_TRUE(advance(change, ConnectorsSeen{.is_connected = true}, at + 1h));
+    EXPECT_EQ(change.deadline, at + 1h + availability_wait);
+    EXPECT_TRUE(advance(change, ChargePointBooted{}, at + 1h + 1min));
+    EXPECT_THAT(change.detail, HasSubstr("booted"));
+    EXPECT_EQ(change.deadline, at + 1h + 1min + availability_wait);
+}
+
 struct CommandedOperationsTest : testing::Test, OneCharger {
     // Sends a command and answers it as the charger; what the caller was told.
     CommandResult send_command(const std::string& action, const std::string& payload,
@@ -135,6 +168,73 @@ TEST_F(CommandedOperationsTest, TimeEndsWhatNothingCameOf) {
     send_command("RemoteStartTransaction", R"({"idTag":"TAG"})", R"({"status":"Accepted"})");
     pass(61s);
     EXPECT_EQ(charger().operations.back().state, OperationState::failed);
+}
+
+struct ScheduledAvailabilityTest : CommandedOperationsTest {
+    ScheduledAvailabilityTest() {
+        say(1, "Charging");
+        say(2, "Available");
+        send("StartTransaction", R"({"connectorId":1,"idTag":"TAG","meterStart":0,)"
+                                 R"("timestamp":"2026-05-01T08:00:00Z"})");
+        schedule(0, "Inoperative");
+    }
+    void say(int connector, const std::string& status) {
+        send("StatusNotification", R"({"connectorId":)" + std::to_string(connector) +
+                                       R"(,"errorCode":"NoError","status":")" + status + "\"}");
+    }
+    void schedule(int connector, const std::string& type, const std::string& answer = "Scheduled") {
+        send_command(
+            "ChangeAvailability",
+            R"({"connectorId":)" + std::to_string(connector) + R"(,"type":")" + type + "\"}",
+            R"({"status":")" + answer + "\"}");
+    }
+    void stop() {
+        send("StopTransaction",
+             R"({"transactionId":)" + std::to_string(charger().open.at(0).start.transaction_id) +
+                 R"(,"meterStop":5,"timestamp":")" + to_string(now.wall) + "\"}");
+    }
+    const Operation& first() { return charger().operations.front(); }
+};
+
+TEST_F(ScheduledAvailabilityTest, EndsWhenEveryConnectorIsUnavailable) {
+    pass(48h);
+    EXPECT_EQ(first().state, OperationState::waiting) << "the car is still there";
+    say(2, "Unavailable");
+    stop();
+    say(1, "Finishing");
+    pass(1h);
+    EXPECT_EQ(first().state, OperationState::waiting) << "nor has it been unplugged";
+    say(1, "Unavailable");
+    EXPECT_EQ(first().state, OperationState::succeeded);
+    EXPECT_TRUE(first().endedAt);
+}
+
+TEST_F(ScheduledAvailabilityTest, EndsSoonAfterTheTransactionsWhateverTheChargerDoes) {
+    stop();
+    say(1, "Available");
+    EXPECT_EQ(first().state, OperationState::waiting);
+    pass(availability_wait);
+    EXPECT_EQ(first().state, OperationState::failed);
+    EXPECT_THAT(first().detail, HasSubstr("the transaction is over"));
+}
+
+TEST_F(ScheduledAvailabilityTest, EndsADayAfterTheTransactionsOfOneThatStaysAway) {
+    disconnected(site, "CP1", link, now);
+    force_stop(site, charger(), charger().open.at(0), now);
+    pass(1h);
+    EXPECT_EQ(first().state, OperationState::waiting);
+    pass(24h);
+    EXPECT_EQ(first().state, OperationState::failed);
+}
+
+TEST_F(ScheduledAvailabilityTest, EndsWithANewerCommand) {
+    schedule(2, "Inoperative", "Accepted");
+    EXPECT_EQ(first().state, OperationState::waiting);
+    schedule(0, "Operative", "Rejected");
+    EXPECT_EQ(first().state, OperationState::waiting);
+    schedule(0, "Operative", "Accepted");
+    EXPECT_EQ(first().state, OperationState::failed);
+    EXPECT_THAT(first().detail, HasSubstr("newer"));
 }
 
 TEST_F(CommandedOperationsTest, OutlivesARestart) {
@@ -213,6 +313,11 @@ TEST_F(CommandedOperationsTest, RulesSayWhatIsWrong) {
                 HasSubstr("boot"));
     EXPECT_THAT(refusal("ChangeConfiguration", R"({"key":"authorizationkey","value":"short"})"),
                 HasSubstr("hexadecimal"));
+    EXPECT_THAT(refusal("CertificateSigned", R"({"certificateChain":"MIIB"})"),
+                HasSubstr("/certificateChain certificate 1 must begin"));
+    EXPECT_THAT(refusal("InstallCertificate",
+                        R"({"certificateType":"CentralSystemRootCertificate","certificate":""})"),
+                HasSubstr("/certificate must hold"));
     EXPECT_THAT(refusal("ReserveNow",
                         R"({"connectorId":1,"expiryDate":"2020-01-01T00:00:00Z","idTag":"TAG",)"
                         R"("reservationId":1})"),
@@ -256,6 +361,73 @@ TEST_F(AuthorizationKeyTest, SilenceLeavesBothUntilTheNewOneIsUsed) {
     EXPECT_THAT(hashes(), SizeIs(2));
     new_password_used(site, charger());
     EXPECT_THAT(hashes(), SizeIs(1));
+}
+
+// Silent for good: the question ends in a bounded time, and says what holds.
+TEST_F(AuthorizationKeyTest, AChargerThatIsSilentIsNotWaitedForForEver) {
+    std::vector<CommandFailure> ended;
+    link->take();
+    // What it is asked before, and never answers.
+    for (int i = 0; i < 2; ++i) {
+        link->session.call(now, "Slow", "{}", {.timeout = 50s}, [](const auto&) {});
+    }
+    const auto ask = [&] {
+        command(site, "CP1", "ChangeConfiguration",
+                std::string{R"({"key":"AuthorizationKey","value":")"} + new_key + R"("})", now,
+                [&](const CommandResult& result) {
+                    const auto* failure = std::get_if<CommandFailure>(&result);
+                    ended.push_back(failure ? *failure : CommandFailure{});
+                });
+    };
+    ask();
+    EXPECT_THAT(hashes(), SizeIs(2));
+    pass(50s);
+    pass(10s);
+    ASSERT_THAT(ended, SizeIs(1)) << "not sent any more";
+    EXPECT_EQ(ended[0].kind, CommandFailure::Kind::busy);
+    EXPECT_THAT(hashes(), ElementsAre("old")) << "it was never told";
+    link = connect("CP1");
+    charger().quirks.call_timeout_seconds = 20;
+    ask();
+    pass(20s);
+    ASSERT_THAT(ended, SizeIs(2));
+    EXPECT_EQ(ended[1].kind, CommandFailure::Kind::timeout);
+    EXPECT_THAT(ended[1].detail, HasSubstr("not known"));
+    EXPECT_THAT(hashes(), SizeIs(2));
+}
+
+TEST_F(AuthorizationKeyTest, AnAnswerThatComesLateStillCounts) {
+    for (const auto& [status, left] :
+         {std::pair{"Rejected", "old"}, std::pair{"Accepted",
+                                                  "hash of 0123456789ABCDEF0123456789"
+                                                  "ABCDEF"}}) {
+        link = connect("CP1");
+        command(site, "CP1", "ChangeConfiguration",
+                std::string{R"({"key":"AuthorizationKey","value":")"} + new_key + R"("})", now,
+                [](const CommandResult&) {});
+        const auto asked = link->take();
+        ASSERT_THAT(asked, SizeIs(1));
+        pass(30s);
+        EXPECT_THAT(hashes(), SizeIs(2));
+        const auto id = asked[0].substr(4, asked[0].find('"', 4) - 4);
+        receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":")" + status + "\"}]", now);
+        EXPECT_THAT(hashes(), ElementsAre(left));
+    }
+}
+
+TEST_F(AuthorizationKeyTest, OneThatGoesBeforeItIsAskedKeepsTheOldPassword) {
+    journal.held = true;
+    std::vector<CommandFailure::Kind> ended;
+    command(site, "CP1", "ChangeConfiguration",
+            std::string{R"({"key":"AuthorizationKey","value":")"} + new_key + R"("})", now,
+            [&](const CommandResult& result) {
+                ended.push_back(std::get<CommandFailure>(result).kind);
+            });
+    disconnected(site, "CP1", link, now);
+    journal.held = false;
+    journal.commit();
+    EXPECT_THAT(ended, ElementsAre(CommandFailure::Kind::not_allowed_now));
+    EXPECT_THAT(hashes(), ElementsAre("old"));
 }
 
 TEST_F(AuthorizationKeyTest, ASecondChangeWaitsForTheEndOfTheFirst) {

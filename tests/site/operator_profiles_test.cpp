@@ -51,6 +51,11 @@ struct OperatorProfiles : testing::Test, OneCharger {
         operator_profile_sent(site, charger(), request);
         operator_profile_taken(site, charger(), request);
     }
+    // It is sent and not answered.
+    void wait_in_vain(const Request& request) {
+        operator_profile_sent(site, charger(), request);
+        operator_profile_unanswered(charger(), request);
+    }
     void start() {
         send(
             "StartTransaction",
@@ -130,6 +135,34 @@ TEST_F(OperatorProfiles, MustNotStandAboveLimitsInAnotherPurpose) {
               "/csChargingProfiles/chargingProfilePurpose");
 }
 
+// Before any limit has gone out, and where more than one purpose is left.
+TEST_F(OperatorProfiles, MustNotStandWhereLimitsAreSureToGo) {
+    const std::string place = "/csChargingProfiles/chargingProfilePurpose";
+    auto& purposes = charger().quirks.profile_purposes;
+    purposes = {Purpose::ChargePointMaxProfile, Purpose::TxDefaultProfile};
+    EXPECT_EQ(refusal(absolute(Purpose::TxDefaultProfile, 6)), place);
+    EXPECT_EQ(refusal(absolute(Purpose::ChargePointMaxProfile, 6)), "");
+    start();
+    EXPECT_EQ(refusal(absolute(Purpose::TxProfile, 6)), place);
+    purposes = all_purposes();
+    charger().connectors[1].limits.taken = ProfileShape{.stack_level = 8};
+    EXPECT_EQ(refusal(absolute(Purpose::TxDefaultProfile, 6)), "");
+    charger().connectors[1].limits.sent = ProfileShape{.purpose = Purpose::TxDefaultProfile};
+    EXPECT_EQ(refusal(absolute(Purpose::TxDefaultProfile, 6)), place) << "one is on its way";
+}
+
+// One that was taken before its model was known to need TxDefaultProfiles for limits.
+TEST_F(OperatorProfiles, ThatCameFirstDoNotHideLimits) {
+    set(absolute(Purpose::TxDefaultProfile, 20));
+    charger().quirks.profile_purposes = {Purpose::TxDefaultProfile};
+    const auto shapes = limit_shapes(profile_abilities(charger()));
+    ASSERT_FALSE(shapes.empty());
+    EXPECT_EQ(shapes.front().stack_level, 4);
+    charger().quirks.tx_default_on_connector_0 = true;
+    EXPECT_TRUE(limit_shapes(profile_abilities(charger())).empty())
+        << "one of the connector stands in for that of the whole, on whatever level";
+}
+
 TEST_F(OperatorProfiles, HaveTheFormOfTheSpecification) {
     const auto wrong = [&](auto change) {
         auto request = absolute(Purpose::TxDefaultProfile, 6);
@@ -187,7 +220,7 @@ TEST_F(OperatorProfiles, AreBookedUntilTheyAreCleared) {
     const auto held = [&] { return held_by_operators(charger(), 1); };
     set(absolute(Purpose::TxDefaultProfile, 20));
     EXPECT_EQ(held(), 20_A);
-    operator_profile_sent(site, charger(), absolute(Purpose::TxDefaultProfile, 10));
+    wait_in_vain(absolute(Purpose::TxDefaultProfile, 10));
     EXPECT_EQ(held(), 20_A) << "it may not have come";
     set(absolute(Purpose::TxDefaultProfile, 10));
     EXPECT_EQ(held(), 10_A) << "the same number replaces it";
@@ -250,6 +283,45 @@ TEST_F(OperatorProfiles, AreBookedFromBeforeTheyAreSentUntilTheyAreRefused) {
     EXPECT_EQ(held_by_operators(charger(), 1), 20_A) << "no answer: it may have come";
 }
 
+// The charger sees one command after the other, in the order they were given.
+TEST_F(OperatorProfiles, AreNotClearedByWhatTheChargerSeesBeforeThem) {
+    set(absolute(Purpose::TxDefaultProfile, 10));
+    const auto ask = [&](const std::string& action, const std::string& payload) {
+        command(site, "CP1", action, payload, now, [](const CommandResult&) {});
+    };
+    const auto answer = [&](const std::string& status) {
+        const auto texts = link->take();
+        ASSERT_EQ(texts.size(), 1U);
+        const auto id = texts[0].substr(4, texts[0].find('"', 4) - 4);
+        receive(site, "CP1", link, "[3,\"" + id + R"(",{"status":")" + status + "\"}]", now);
+    };
+    ask("ClearChargingProfile", R"({"chargingProfilePurpose":"TxDefaultProfile"})");
+    ask("SetChargingProfile", to_json(absolute(Purpose::TxDefaultProfile, 20)));
+    ask("SetChargingProfile", to_json(absolute(Purpose::TxDefaultProfile, 30)));
+    const auto held = [&] { return held_by_operators(charger(), 1); };
+    answer("Accepted");
+    EXPECT_EQ(held(), 30_A) << "both stand behind the clearing";
+    EXPECT_EQ(charger().operator_profiles.size(), 2U) << "the one before is gone";
+    answer("Accepted");
+    EXPECT_EQ(held(), 30_A) << "the first does not replace the second";
+    answer("Rejected");
+    EXPECT_EQ(held(), 20_A);
+    ask("ClearChargingProfile", "{}");
+    answer("Accepted");
+    EXPECT_EQ(held(), 0_A);
+}
+
+TEST_F(OperatorProfiles, WithoutAnAnswerAreGoneByAClearingAfterThem) {
+    command(site, "CP1", "SetChargingProfile", to_json(absolute(Purpose::TxDefaultProfile, 20)),
+            now, [](const CommandResult&) {});
+    operator_profiles_cleared(site, charger(), {});
+    EXPECT_EQ(held_by_operators(charger(), 1), 20_A) << "it is on its way";
+    pass(31s);
+    EXPECT_EQ(held_by_operators(charger(), 1), 20_A);
+    operator_profiles_cleared(site, charger(), {});
+    EXPECT_EQ(held_by_operators(charger(), 1), 0_A);
+}
+
 TEST_F(OperatorProfiles, OfTheWholeCountForConnectorsThatAppearLater) {
     auto whole = absolute(Purpose::TxDefaultProfile, 20);
     whole.connectorId = 0;
@@ -285,7 +357,7 @@ TEST_F(OperatorProfiles, OfTheWholeTakeALastResortAway) {
     };
     EXPECT_EQ(last_purpose(), Purpose::ChargePointMaxProfile);
     EXPECT_EQ(refusal(absolute(Purpose::ChargePointMaxProfile, 20)), "");
-    operator_profile_sent(site, charger(), absolute(Purpose::ChargePointMaxProfile, 20));
+    wait_in_vain(absolute(Purpose::ChargePointMaxProfile, 20));
     EXPECT_EQ(last_purpose(), Purpose::TxDefaultProfile);
     EXPECT_EQ(held_by_operators(charger(), 1), 0_A) << "it can only lower";
     operator_profiles_cleared(site, charger(), {.id = 77});
@@ -330,7 +402,7 @@ TEST_F(OperatorProfiles, ClearOursOnlyByCriteriaThatFit) {
 // A restart must not forget what a charger may still hold.
 TEST_F(OperatorProfiles, AreBookedOverARestart) {
     set(absolute(Purpose::TxDefaultProfile, 20));
-    operator_profile_sent(site, charger(), absolute(Purpose::ChargePointMaxProfile, 20));
+    wait_in_vain(absolute(Purpose::ChargePointMaxProfile, 20));
     const auto rows = journal.all<db::StateSaved>();
     ASSERT_FALSE(rows.empty());
     HeldJournal fresh_journal;

@@ -264,7 +264,9 @@ TEST_F(RoutesTest, AStopWithoutOurNumberEndsTheOnlyTransactionItFits) {
                     ElementsAre(HasSubstr("[3,")));
         const auto stops = one.journal.all<db::TransactionStopped>();
         ASSERT_EQ(stops.size(), fits ? 1u : 0u) << id << meter << more;
-        EXPECT_EQ(one.journal.all<db::OrphanStop>().size(), fits ? 0u : 1u);
+        // What a guess has ended may prove another's.
+        const auto orphans = fits && !estimated ? 0u : 1u;
+        EXPECT_EQ(one.journal.all<db::OrphanStop>().size(), orphans);
         EXPECT_EQ(one.charger().open.size(), fits ? 0u : 1u);
         EXPECT_EQ(one.charger().deviations.contains("stop_with_wrong_transaction_id"), fits);
         if (!fits) continue;
@@ -276,7 +278,7 @@ TEST_F(RoutesTest, AStopWithoutOurNumberEndsTheOnlyTransactionItFits) {
         EXPECT_THAT(one.send("StopTransaction", stop(id, meter, more), "1"),
                     ElementsAre(HasSubstr("[3,")));
         EXPECT_EQ(one.journal.all<db::TransactionStopped>().size(), 1u);
-        EXPECT_THAT(one.journal.all<db::OrphanStop>(), IsEmpty());
+        EXPECT_EQ(one.journal.all<db::OrphanStop>().size(), orphans);
         EXPECT_EQ(one.charger().open.size(), 1u);
     }
 }

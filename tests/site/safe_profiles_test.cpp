@@ -135,6 +135,30 @@ TEST_F(SafeProfiles, ARefusedOneLeavesWhatWasThere) {
     EXPECT_THAT(link->take(), Not(Contains(profile(1, "6.0"))));
 }
 
+// Nobody sees what a car draws whose charger is cut off, and may boot meanwhile.
+TEST_F(SafeProfiles, ThatAreRefusedHoldNothingWhereNoMeterTells) {
+    auto unmetered = site.engine.settings();
+    unmetered.metered = false;
+    site.engine.set_settings(unmetered, now);
+    appears(1);
+    for (auto texts = link->take(); !texts.empty(); texts = link->take()) {
+        answer(texts, "Rejected");
+    }
+    auto& connector = charger().connectors.at(1);
+    ASSERT_TRUE(connector.safe_profile_refused);
+    EXPECT_TRUE(holds_safe_profile(site, charger(), connector)) << "as long as it is there";
+    disconnected(site, "CP1", link, now, "gone");
+    EXPECT_FALSE(holds_safe_profile(site, charger(), connector));
+    seconds(2);
+    EXPECT_EQ(site.engine.status(now).at(0).worst_case, 32_A);
+    connector.safe_profile_accepted = true;
+    EXPECT_TRUE(holds_safe_profile(site, charger(), connector)) << "an older one stands still";
+    unmetered.metered = true;
+    site.engine.set_settings(unmetered, now);
+    connector.safe_profile_accepted = false;
+    EXPECT_TRUE(holds_safe_profile(site, charger(), connector)) << "the meter shows its car";
+}
+
 TEST_F(SafeProfiles, ComeBackAfterARestart) {
     restore_safe_current(site,
                          {std::string{safe_current_kind}, "CP1/3", {R"({"milliamps":6000})"}});

@@ -85,7 +85,9 @@ TEST(Salvage, EveryStopEndsItsTransactionOrIsKept) {
                     ElementsAre(StartsWith(R"([3,"y",)")));
         const auto stops = one.journal.all<db::TransactionStopped>();
         const auto orphans = one.journal.all<db::OrphanStop>();
-        EXPECT_EQ(stops.size() + orphans.size(), 1u);
+        // A guess is kept beside what it ends.
+        const bool is_guess = !stops.empty() && stops[0].estimated && !orphans.empty();
+        EXPECT_EQ(stops.size() + orphans.size(), is_guess ? 2u : 1u);
         // What cannot be read is not less than what was read before.
         for (const auto& row : stops) EXPECT_TRUE(!row.estimated || row.meter_stop_wh >= 1000);
     });

@@ -95,6 +95,38 @@ TEST_F(StatusTest, AFaultOfTheWholeChargerIsInformationUnlessAQuirkSaysSo) {
     EXPECT_EQ(status(1), "Available");
 }
 
+TEST_F(StatusTest, AFaultOfTheWholeChargerEndsWithIt) {
+    charger().quirks.connector_0_faults_informational = false;
+    say(1, "Available");
+    say(2, "Charging");
+    say(3, "Faulted", "GroundFailure");
+    const auto known = charger().connectors.at(2).status->at;
+    pass(10s);
+    say(0, "Faulted", "OtherError");
+    say(0, "Faulted", "PowerMeterFailure");
+    EXPECT_EQ(status(2), "Faulted");
+    pass(10s);
+    say(1, "Preparing");
+    say(0, "Available");
+    EXPECT_EQ(status(1), "Preparing") << "its own word is the newest";
+    EXPECT_EQ(status(2), "Charging");
+    EXPECT_EQ(charger().connectors.at(2).status->at, known);
+    EXPECT_EQ(status(3), "Faulted") << "that fault is its own";
+    EXPECT_EQ(charger().connectors.at(3).status->error_code, "GroundFailure");
+    say(0, "Available");
+    EXPECT_EQ(status(3), "Faulted");
+}
+
+TEST_F(StatusTest, AConnectorThatIsNewBeneathAFaultIsNewAllTheSame) {
+    charger().quirks.connector_0_faults_informational = false;
+    start(2);
+    charger().setup_due.reset();
+    say(0, "Faulted", "OtherError");
+    EXPECT_EQ(status(2), "Faulted");
+    say(2, "Charging");
+    EXPECT_TRUE(charger().setup_due) << "it needs its safe profile";
+}
+
 TEST_F(StatusTest, AClusterHasMoreBoxesThanAChargerHasConnectors) {
     for (int i = 1; i <= 20; ++i) say(i, "Available");
     EXPECT_EQ(charger().connectors.size(), 16U);

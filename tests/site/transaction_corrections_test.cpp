@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "site/corrections.hpp"
+#include "site/transactions.hpp"
 #include "tests/site/support.hpp"
 
 namespace busbar::site::test {
@@ -116,7 +117,8 @@ TEST_F(KeepingCorrections, TheNewestIsAtHandAndALateStopChangesNothingOfIt) {
     row.id = 1;
     row.energy_wh = 5;
     row.by = "Ann";
-    correct(site, row);
+    const auto& open = charger().open[0];
+    correct(site, {open.start, open.stop}, std::nullopt, row);
     ASSERT_TRUE(find_correction(site, 1));
     send("StopTransaction",
          R"({"transactionId":1001,"meterStop":2000,"timestamp":"2026-05-01T09:00:00Z"})");
@@ -126,10 +128,55 @@ TEST_F(KeepingCorrections, TheNewestIsAtHandAndALateStopChangesNothingOfIt) {
     for (int i = 0; i < 2000; ++i) {
         row.id = 10 + i;
         row.at += 1ms;
-        correct(site, row);
+        remember(site, row);
     }
     EXPECT_EQ(site.corrections.size(), corrections_max);
     EXPECT_TRUE(find_correction(site, 2009));
+}
+
+// Whatever month its charger has said, and whatever of it a restart has loaded.
+TEST_F(KeepingCorrections, QuotasCountThemAtOnce) {
+    site.energy_used.restore({}, site.settings.time_zone, now.wall);
+    db::TransactionStarted start;
+    start.id = 7;
+    start.id_tag = "TAG";
+    std::optional<db::TransactionStopped> stop;
+    stop.emplace().id = 7;
+    stop->stopped_at = day - 24h;
+    stop->energy_wh = 500;
+    site.now = now;
+    const auto used = [&](const std::string& badge) {
+        return site.energy_used.used_wh(badge, now.wall);
+    };
+    db::TransactionCorrected row;
+    row.id = 7;
+    row.stopped_at = day + 1h;
+    correct(site, {start, stop}, std::nullopt, row);
+    EXPECT_EQ(used("TAG"), 500);
+    auto next = row;
+    next.energy_wh = 300;
+    next.badge = "BEN";
+    correct(site, {start, stop}, row, next);
+    EXPECT_EQ(used("TAG"), 0);
+    EXPECT_EQ(used("BEN"), 300);
+    correct(site, {start, stop}, next, {.id = 7});
+    EXPECT_EQ(used("BEN"), 0);
+    EXPECT_EQ(used("TAG"), 0) << "of the month before again";
+}
+
+// A real stop that comes in the next month.
+TEST_F(KeepingCorrections, ALateStopCountsForTheMonthInWhichItStopped) {
+    site.energy_used.restore({}, site.settings.time_zone, now.wall);
+    send("StartTransaction",
+         R"({"connectorId":1,"idTag":"TAG","meterStart":1,"timestamp":"2026-05-31T20:00:00Z"})");
+    now.wall = std::chrono::sys_days{std::chrono::year{2026} / 5 / 31} + 21h;
+    force_stop(site, charger(), charger().open.front(), now);
+    now.wall += 24h;
+    send("StartTransaction",
+         R"({"connectorId":2,"idTag":"TAG","meterStart":1,"timestamp":"2026-06-01T20:00:00Z"})");
+    send("StopTransaction",
+         R"({"transactionId":1001,"meterStop":2001,"timestamp":"2026-06-01T01:00:00Z"})");
+    EXPECT_EQ(site.energy_used.used_wh("TAG", now.wall), 2000);
 }
 
 }  // namespace

@@ -85,6 +85,43 @@ TEST(TransactionEnergy, IsBoundedByWhatCanBeDelivered) {
     expect(Charge{1000}.stops(-180min, 40'000), 39'000, "register");
 }
 
+TEST(TransactionEnergy, IsNotLostToAClockThatIsSet) {
+    // The clock goes back for an hour: the register seems to jump.
+    expect(Charge{1000}.reads(120min, 21'000).reads(125min, 31'000).stops(135min, 32'000), 31'000,
+           "register");
+    // Both came late, and the clock was set between them: nobody knows how long it took.
+    Charge late{1000};
+    late.span.started_at = eight;
+    late.span.start_received_at = eight + 600min;
+    late.span.stop_wh = 61'000;
+    late.span.stopped_at = eight + 60min;
+    late.span.stop_received_at = eight + 601min;
+    expect(energy_of(late.tally, late.span, watts), 60'000, "register");
+}
+
+TEST(TransactionEnergy, PassesOverValuesThatAreNone) {
+    for (const double absurd : {0.0, -5.0, 12.0, 1e12}) {
+        SCOPED_TRACE(absurd);
+        expect(Charge{1000}.reads(30min, 5000).reads(40min, absurd).stops(60min, 9000), 8000,
+               "register");
+        expect(Charge{1000}
+                   .reads(30min, 5000)
+                   .reads(40min, absurd)
+                   .reads(41min, absurd)
+                   .reads(45min, 7000)
+                   .stops(60min, 9000),
+               8000, "register");
+    }
+    // One that began anew and has come to where it was is no such.
+    expect(Charge{1000}
+               .reads(10min, 2000)
+               .reads(11min, 0)
+               .reads(20min, 1500)
+               .reads(24min, 2100)
+               .stops(30min, 3000),
+           4000, "register_sum");
+}
+
 TEST(TransactionEnergy, IsThatOfBeginAndEndWithoutAnother) {
     Charge charge{0};
     EnergyReading reading;

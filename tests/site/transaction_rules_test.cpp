@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "site/privacy.hpp"
 #include "site/transactions.hpp"
 #include "tests/site/support.hpp"
 
@@ -84,6 +85,92 @@ TEST_F(TransactionRulesTest, AStopBeforeItsStartEndsIt) {
     // The next session has nothing to do with it.
     send("StartTransaction", start_at("08:00:00", 6000));
     EXPECT_EQ(charger().open.size(), 1u);
+}
+
+// Its stop's number may be given to another later.
+TEST_F(TransactionRulesTest, AReconstructedSessionHasANumberOfItsOwn) {
+    const auto stop = stop_at("07:30:00", 1002, 6000, begin_data("06:00:00", "1000"));
+    send("StopTransaction", stop);
+    ASSERT_EQ(journal.all<db::TransactionStarted>().size(), 1u);
+    EXPECT_EQ(journal.all<db::TransactionStarted>()[0].transaction_id, 1001);
+    EXPECT_THAT(send("StartTransaction", start_at("08:00:00", 6000)),
+                ElementsAre(HasSubstr(R"("transactionId":1002)")));
+    send("StopTransaction", stop);
+    EXPECT_EQ(charger().open.size(), 1u) << "a repeat ends nothing";
+    EXPECT_EQ(journal.all<db::TransactionStopped>().size(), 1u);
+}
+
+TEST_F(TransactionRulesTest, AnOrphanEndsNothingThatGetsItsNumberLater) {
+    const auto stop = stop_at("07:30:00", 1001, 9000);
+    send("StopTransaction", stop);
+    send("StartTransaction", start_at("08:00:00", 6000));
+    ASSERT_EQ(charger().open.size(), 1u);
+    EXPECT_EQ(charger().open[0].start.transaction_id, 1001);
+    send("StopTransaction", stop);
+    EXPECT_EQ(charger().open.size(), 1u);
+}
+
+// Who has left memory may have had the number: it must not be counted a second time.
+TEST_F(TransactionRulesTest, AForgottenTransactionIsNotMadeUpAnew) {
+    for (std::size_t i = 0; i < db::recent_transactions_min; ++i) {
+        auto& ended = charger().stopped.emplace_back();
+        ended.start.id = static_cast<db::TransactionKey>(i) + 100;
+        ended.start.transaction_id = transaction_id_for(ended.start.id);
+        ended.stop.emplace().received_at = now.wall;
+    }
+    send("StopTransaction", stop_at("07:30:00", 1005, 6000, begin_data("06:00:00", "1000")));
+    EXPECT_TRUE(journal.all<db::TransactionStarted>().empty());
+    EXPECT_EQ(journal.all<db::OrphanStop>().size(), 1u);
+}
+
+TEST_F(TransactionRulesTest, AStopWithTheNumberOfAnEndedOneIsNotLost) {
+    send("StartTransaction", start_at("06:00:00"));
+    send("StopTransaction", stop_at("06:30:00", 1001, 2000));
+    send("StopTransaction", stop_at("06:40:00", 1001, 2000));
+    EXPECT_TRUE(journal.all<db::OrphanStop>().empty()) << "repeated with the time of that";
+    send("StopTransaction", stop_at("07:30:00", 1001, 5000));
+    ASSERT_EQ(journal.all<db::OrphanStop>().size(), 1u);
+    EXPECT_EQ(journal.all<db::OrphanStop>()[0].meter_stop_wh, 5000);
+    EXPECT_EQ(last_stop().meter_stop_wh, 2000);
+    EXPECT_TRUE(charger().orphan_stops.empty()) << "its start has been answered";
+}
+
+TEST_F(TransactionRulesTest, WhatADoubtfulEndSaidIsKeptBesideIt) {
+    send("StartTransaction", start_at("06:00:00"));
+    send("StopTransaction", stop_at("06:30:00", 77'000, 2000));
+    EXPECT_TRUE(last_stop().estimated);
+    ASSERT_EQ(journal.all<db::OrphanStop>().size(), 1u);
+    send("StopTransaction", stop_at("06:40:00", 1001, 2500));
+    EXPECT_FALSE(last_stop().estimated);
+    EXPECT_EQ(last_stop().meter_stop_wh, 2500);
+}
+
+struct ErasedBadge : TransactionRulesTest {
+    void erase() { erase_badge(site, "TAG", "anon-00000001"); }
+};
+
+TEST_F(ErasedBadge, DoesNotComeBackWithALateStop) {
+    send("StartTransaction", start_at("06:00:00"));
+    force_stop(site, charger(), charger().open.front(), now);
+    erase();
+    const auto samples = begin_data("06:00:00", "1000");
+    send("StopTransaction", stop_at("06:30:00", 1001, 2000, samples));
+    EXPECT_FALSE(last_stop().estimated);
+    EXPECT_EQ(last_stop().energy_wh, 1000);
+    EXPECT_EQ(last_stop().id_tag, "anon-00000001");
+}
+
+TEST_F(ErasedBadge, IsOneSessionWithItsStopAndItsStartWhicheverComesLate) {
+    send("StopTransaction", stop_at("07:30:00", -1, 6000, begin_data("06:00:00", "1000")));
+    send("StopTransaction", stop_at("05:30:00", -1, 900));
+    erase();
+    send("StopTransaction", stop_at("07:31:00", -1, 6001, begin_data("06:00:00", "1000")));
+    EXPECT_THAT(send("StartTransaction", start_at("06:00:00")),
+                ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_EQ(journal.all<db::TransactionStarted>().size(), 1u);
+    send("StartTransaction", start_at("05:00:00", 800));
+    EXPECT_EQ(last_stop().energy_wh, 100);
+    EXPECT_TRUE(last_stop().estimated) << "without a badge it may be another's";
 }
 
 TEST_F(TransactionRulesTest, AnOlderStartTakesNobodysPlace) {

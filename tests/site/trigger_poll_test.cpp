@@ -128,6 +128,31 @@ TEST_F(TriggerPollTest, StopsAskingOneThatRefusesUntilItConnectsAgain) {
     EXPECT_EQ(asked_within(600s).size(), 2U);
 }
 
+// A charger whose connectors are not known is asked for them once it has been set up.
+TEST_F(TriggerPollTest, AsksForConnectorsOnlyWhereItMay) {
+    const auto asked_of_new = [&](const auto& change) {
+        charger().open.clear();
+        charger().connectors.clear();
+        link = connect("CP1");
+        charger().quirks = {};
+        change(charger().quirks);
+        link->take();
+        pass(20s);
+        std::vector<std::string> asked;
+        for (const auto& text : link->take()) {
+            if (text.find("TriggerMessage") != std::string::npos) asked.push_back(text);
+        }
+        return asked;
+    };
+    EXPECT_THAT(asked_of_new([](Quirks&) {}),
+                ElementsAre(HasSubstr(R"({"requestedMessage":"StatusNotification"})")));
+    EXPECT_THAT(asked_of_new([](Quirks& quirks) { quirks.trigger_messages = {"MeterValues"}; }),
+                IsEmpty());
+    EXPECT_THAT(
+        asked_of_new([](Quirks& quirks) { quirks.unsupported_actions = {"TriggerMessage"}; }),
+        IsEmpty());
+}
+
 TEST_F(TriggerPollTest, MissingCurrentIsADeviationUnlessTheModelIsKnownForIt) {
     values();
     EXPECT_EQ(counted("no_current"), 1U);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
 
 #include "base/codec.hpp"
 #include "site/badge_learning.hpp"
@@ -153,6 +154,70 @@ TEST_F(Taps, OfABadgeThatWasReadInAnotherWay) {
     EXPECT_EQ(reversed_bytes("ABC"), std::nullopt);
     EXPECT_EQ(reversed_bytes("AG"), std::nullopt);
     EXPECT_EQ(reversed_bytes("A1b2"), "b2A1");
+}
+
+// What likely_badge() says in one look through all badges.
+std::optional<BadgeLikeness> likeness_by_search(const Site& site, const std::string& id_tag) {
+    const auto reversed = reversed_bytes(id_tag);
+    if (reversed && site.badges.contains(*reversed) && !equal_ignoring_case(*reversed, id_tag)) {
+        return BadgeLikeness::reversed;
+    }
+    const auto holds = [](const std::string& whole, const std::string& part) {
+        if (part.size() < 6 || part.size() >= whole.size()) return false;
+        const auto lower = to_lower(whole);
+        return lower.starts_with(to_lower(part)) || lower.ends_with(to_lower(part));
+    };
+    std::optional<BadgeLikeness> found;
+    for (const auto& [known, badge] : site.badges) {
+        if (holds(id_tag, known)) return BadgeLikeness::longer;
+        if (holds(known, id_tag)) found = BadgeLikeness::shorter;
+    }
+    return found;
+}
+
+TEST_F(Taps, AreLikenedAsASearchThroughAllBadgesWould) {
+    const bool holds = rc::check("the index finds what a search finds", [this] {
+        const auto pick = [&] {
+            const auto size = *rc::gen::inRange<std::size_t>(4, 9);
+            return *rc::gen::container<std::string>(size, rc::gen::element('a', 'A', '0', 'z'));
+        };
+        site.badges.clear();
+        const int count = *rc::gen::inRange(0, 12);
+        for (int i = 0; i < count; ++i) {
+            const auto id_tag = pick();
+            site.badges[id_tag] = badge(id_tag);
+        }
+        site.likely_badges.badges_changed();
+        for (int i = 0; i < 5; ++i) {
+            auto id_tag = pick();
+            if (!site.badges.empty() && *rc::gen::arbitrary<bool>()) {
+                const auto known = site.badges.begin()->first;
+                id_tag = *rc::gen::element(known + "zz", "0" + known, known.substr(1),
+                                           known.substr(0, known.size() - 1));
+            }
+            const auto like = likely_badge(site, id_tag);
+            const auto expected = likeness_by_search(site, id_tag);
+            RC_ASSERT(like.has_value() == expected.has_value());
+            if (!like) continue;
+            RC_ASSERT(like->likeness == *expected);
+            RC_ASSERT(site.badges.contains(like->idTag));
+        }
+    });
+    EXPECT_TRUE(holds);
+}
+
+TEST_F(Taps, AreLikenedToTheBadgesOfNow) {
+    EXPECT_EQ(likely("04A1B2C3_1"), std::nullopt);
+    save(site, badge("04A1B2C3"));
+    EXPECT_EQ(likely("04A1B2C3_1"), "longer 04A1B2C3");
+    EXPECT_EQ(likely("A1B2C3"), "shorter 04A1B2C3");
+    save(site, badge("a1b2c3FF"));
+    EXPECT_EQ(likely("A1B2C3"), "shorter a1b2c3FF");
+    remove_badge(site, "04A1B2C3");
+    EXPECT_EQ(likely("04A1B2C3_1"), std::nullopt);
+    replace_badges(site, {badge("B2C3_1")});
+    EXPECT_EQ(likely("04A1B2C3_1"), "longer B2C3_1");
+    EXPECT_EQ(likely("a1b2c3"), std::nullopt);
 }
 
 // --- Learning -----------------------------------------------------------------------------------
