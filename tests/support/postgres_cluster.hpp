@@ -189,7 +189,9 @@ private:
     static Status status_of(pid_t pid) {
         Status out;
         std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
-        const std::string text{std::istreambuf_iterator<char>{file}, {}};
+        // Its process may end between the opening and the reading: getline takes that for an end.
+        std::string text;
+        std::getline(file, text);
         const auto end_of_name = text.rfind(')');
         if (end_of_name != std::string::npos) {
             std::sscanf(text.c_str() + end_of_name + 1, " %c %d", &out.state, &out.parent);
