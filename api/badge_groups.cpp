@@ -76,7 +76,7 @@ void save(const Call& call, const std::optional<site::BadgeGroup>& before, site:
     }
     Change change{before ? "update" : "create", "group", group.name};
     if (before) change.before = audit_json(*before);
-    change.after = audit_json(group);
+    change.after = audit_json(group, before ? &*before : nullptr);
     audit(call, std::move(change));
     const auto ticket = site::save(call.site(), std::move(group));
     respond_when_durable(call, ticket, std::move(response));

@@ -39,8 +39,10 @@ struct ImportView {
     std::int32_t unchanged = 0;
     std::int32_t refused = 0;
     std::vector<LineView> lines;
+    std::vector<site::TableWarning> warnings;
 };
-BOOST_DESCRIBE_STRUCT(ImportView, (), (dryRun, created, changed, unchanged, refused, lines))
+BOOST_DESCRIBE_STRUCT(ImportView, (),
+                      (dryRun, created, changed, unchanged, refused, lines, warnings))
 
 LineView view_of(const site::TableLine& line) {
     LineView view;
@@ -56,8 +58,16 @@ LineView view_of(const site::TableLine& line) {
     return view;
 }
 
-ImportView view_of(const site::BadgeImport& import, bool dry_run) {
-    ImportView view{dry_run, import.created, import.changed, import.unchanged, import.refused, {}};
+ImportView view_of(const site::BadgeImport& import, bool dry_run, const site::Site& site) {
+    ImportView view;
+    view.dryRun = dry_run;
+    view.created = import.created;
+    view.changed = import.changed;
+    view.unchanged = import.unchanged;
+    view.refused = import.refused;
+    site::KnownPlaces known;
+    for (const auto& [id, charger] : site.charge_points) known.add(charger.settings);
+    view.warnings = site::warnings_of(import, known);
     view.lines.reserve(import.lines.size());
     for (const auto& line : import.lines) view.lines.push_back(view_of(line));
     return view;
@@ -90,7 +100,7 @@ void import_badges(const Call& call) {
     }
     auto& import = std::get<site::BadgeImport>(planned);
     if (!dry_run && import.refused > 0) return call.respond(invalid(violations_of(import)));
-    auto response = json_response(200, view_of(import, dry_run));
+    auto response = json_response(200, view_of(import, dry_run, site));
     if (dry_run || import.badges.empty()) return call.respond(std::move(response));
     if (refused_as_full(call)) return;
     call.on.audit.accompany(import_entries(audit_entry(call, {}), site.badges, import));

@@ -13,6 +13,14 @@ struct ImportSummary {
 };
 BOOST_DESCRIBE_STRUCT(ImportSummary, (), (created, changed, unchanged))
 
+// Veils one member of `row`, which was `before`.
+template <class Row>
+void veil(Row& row, const Row* before, std::optional<std::string> Row::*member) {
+    const bool is_other =
+        before && before->*member && row.*member && before->*member != row.*member;
+    row.*member = is_other ? std::optional<std::string>{"(changed)"} : veiled(row.*member);
+}
+
 }  // namespace
 
 BadgeView badge_view(const db::BadgeSaved& badge) {
@@ -54,16 +62,16 @@ bool fits(const db::BadgeSaved& badge, const BadgeFilter& filter) {
     return false;
 }
 
-std::string audit_json(db::BadgeSaved badge) {
-    badge.label = veiled(badge.label);
-    badge.holder = veiled(badge.holder);
-    badge.email = veiled(badge.email);
-    badge.note = veiled(badge.note);
+std::string audit_json(db::BadgeSaved badge, const db::BadgeSaved* before) {
+    using Badge = db::BadgeSaved;
+    for (const auto member : {&Badge::label, &Badge::holder, &Badge::email, &Badge::note}) {
+        veil(badge, before, member);
+    }
     return to_json(badge_view(badge), TimeStyle::milliseconds);
 }
 
-std::string audit_json(db::BadgeGroupSaved group) {
-    group.note = veiled(group.note);
+std::string audit_json(db::BadgeGroupSaved group, const db::BadgeGroupSaved* before) {
+    veil(group, before, &db::BadgeGroupSaved::note);
     return to_json(badge_group_view(group), TimeStyle::milliseconds);
 }
 
@@ -92,7 +100,7 @@ std::vector<db::AuditEntry> import_entries(const db::AuditEntry& pattern,
         entry.object_kind = "badge";
         entry.object_id = badge.id_tag;
         if (!is_new) entry.before = RawJson{audit_json(before->second)};
-        entry.after = RawJson{audit_json(badge)};
+        entry.after = RawJson{audit_json(badge, is_new ? nullptr : &before->second)};
     }
     return entries;
 }

@@ -52,8 +52,9 @@ struct BadgeFilter {
 bool fits(const db::BadgeSaved& badge, const BadgeFilter& filter);
 
 // What an audit entry says of a badge or a group: the same without what people are called or write.
-std::string audit_json(db::BadgeSaved badge);
-std::string audit_json(db::BadgeGroupSaved group);
+// Of that only that it is there, "(set)", or that it is not what stood there `before`, "(changed)".
+std::string audit_json(db::BadgeSaved badge, const db::BadgeSaved* before = nullptr);
+std::string audit_json(db::BadgeGroupSaved group, const db::BadgeGroupSaved* before = nullptr);
 
 // The entries for an import and for each badge it changes. `pattern` says who does it and when.
 std::vector<db::AuditEntry> import_entries(const db::AuditEntry& pattern,

@@ -7,6 +7,8 @@
 #include "api/badge_view.hpp"
 #include "api/etag.hpp"
 #include "api/handlers.hpp"
+#include "site/transaction_rules.hpp"
+#include "site/transactions.hpp"
 
 namespace busbar::api {
 namespace {
@@ -40,25 +42,36 @@ BOOST_DESCRIBE_STRUCT(BadgeEdit, (),
 
 // What memory knows of how a badge is used.
 struct Usage {
-    Nullable<Timestamp> lastUsedAt;  // start of the newest transaction at hand
-    std::int64_t energyThisMonthWh = 0;
+    Nullable<Timestamp> lastUsedAt;      // start of the newest transaction at hand
+    std::int64_t energyThisMonthWh = 0;  // what its quota is held against
 };
 BOOST_DESCRIBE_STRUCT(Usage, (), (lastUsedAt, energyThisMonthWh))
 
-// When each badge, or the one of this idTag, last began to charge.
-using LastUses = std::map<std::string, Timestamp, LessIgnoringCase>;
+// What the transactions at hand say of a badge.
+struct Use {
+    Timestamp last_at;            // when it last began to charge
+    std::int64_t running_wh = 0;  // of those that have not ended
+};
+using Uses = std::map<std::string, Use, LessIgnoringCase>;
 
-LastUses last_uses(const site::Site& site, const std::optional<std::string>& id_tag = {}) {
-    LastUses uses;
-    const auto note = [&](const site::Transaction& transaction) {
+// Of each badge, or of the one of this idTag.
+Uses uses_of(const Call& call, const std::optional<std::string>& id_tag = {}) {
+    Uses uses;
+    const auto note = [&](const site::Transaction& transaction) -> Use* {
         const auto& start = transaction.start;
         const auto& used = start.badge ? *start.badge : start.id_tag;
-        if (id_tag && !equal_ignoring_case(used, *id_tag)) return;
-        auto& at = uses.try_emplace(used, start.started_at).first->second;
-        at = std::max(at, start.started_at);
+        if (id_tag && !equal_ignoring_case(used, *id_tag)) return nullptr;
+        auto& use = uses.try_emplace(used, Use{start.started_at}).first->second;
+        use.last_at = std::max(use.last_at, start.started_at);
+        return &use;
     };
-    for (const auto& [id, charger] : site.charge_points) {
-        for (const auto& transaction : charger.open) note(transaction);
+    const auto now = call.now().wall;
+    for (const auto& [id, charger] : call.site().charge_points) {
+        const auto watts_max = site::power_watts_max(charger);
+        for (const auto& transaction : charger.open) {
+            auto* use = note(transaction);
+            if (use) use->running_wh += site::energy_of(transaction, now, watts_max).wh;
+        }
         for (const auto& transaction : charger.stopped) note(transaction);
     }
     return uses;
@@ -69,18 +82,19 @@ std::string version_of(const site::Badge& badge) {
     return to_json(badge_view(badge), TimeStyle::milliseconds);
 }
 
-std::string body_of(const Call& call, const site::Badge& badge, const LastUses& uses) {
+std::string body_of(const Call& call, const site::Badge& badge, const Uses& uses) {
     Usage usage;
-    if (const auto use = uses.find(badge.id_tag); use != uses.end()) {
-        usage.lastUsedAt = std::optional{use->second};
-    }
     usage.energyThisMonthWh = call.site().energy_used.used_wh(badge.id_tag, call.now().wall);
+    if (const auto use = uses.find(badge.id_tag); use != uses.end()) {
+        usage.lastUsedAt = std::optional{use->second.last_at};
+        usage.energyThisMonthWh += use->second.running_wh;
+    }
     const auto members = to_json(usage, TimeStyle::milliseconds);
     return extended(version_of(badge), members.substr(1, members.size() - 2));
 }
 
 std::string body_of(const Call& call, const site::Badge& badge) {
-    return body_of(call, badge, last_uses(call.site(), badge.id_tag));
+    return body_of(call, badge, uses_of(call, badge.id_tag));
 }
 
 // Text that says nothing is no text: tables cannot tell the two apart.
@@ -123,7 +137,7 @@ void save(const Call& call, const site::Badge* before, site::Badge badge) {
     }
     Change change{before ? "update" : "create", "badge", badge.id_tag};
     if (before) change.before = audit_json(*before);
-    change.after = audit_json(badge);
+    change.after = audit_json(badge, before);
     audit(call, std::move(change));
     const auto ticket = site::save(call.site(), std::move(badge));
     respond_when_durable(call, ticket, std::move(response));
@@ -164,7 +178,7 @@ void list_badges(const Call& call) {
     }
     if (!violations.empty()) return call.respond(invalid(std::move(violations)));
     const auto& all = call.site().badges;
-    const auto uses = last_uses(call.site());
+    const auto uses = uses_of(call);
     std::vector<RawJson> items;
     std::optional<std::string> next;
     std::string last;

@@ -165,22 +165,50 @@ net::HttpResponse response_of(const Question& question, std::string document) {
     return response;
 }
 
-}  // namespace
+db::Reader& reader_of(const Call& call) {
+    return call.on.report_reader ? *call.on.report_reader : call.on.reader;
+}
 
-void report_energy(const Call& call) {
-    auto question = Reading{call}.question();
-    if (!question) return;
-    auto& reader = call.on.report_reader ? *call.on.report_reader : call.on.reader;
-    const auto filter = reports::filter_of(question->energy.period, question->energy.zone);
-    reader.energy(
-        filter,
-        [question = *question](const db::EnergyData& data) { return document_of(question, data); },
-        [call, question = *question](const db::ReadResult<std::string>& result) {
+db::EnergyFilter filter_of(const Question& question) {
+    return reports::filter_of(question.energy.period, question.energy.zone);
+}
+
+void answer(const Call& call, const Question& question) {
+    reader_of(call).energy(
+        filter_of(question),
+        [question](const db::EnergyData& data) { return document_of(question, data); },
+        [call, question](const db::ReadResult<std::string>& result) {
             if (const auto* error = std::get_if<db::ReadError>(&result)) {
                 return call.respond(unreadable(*error));
             }
             call.respond(response_of(question, std::get<std::string>(result)));
         });
+}
+
+// Counts the orphan stops page by page, then answers.
+void count_orphans(const Call& call, Question question, std::optional<std::int64_t> cursor) {
+    constexpr int page_max = 1000;
+    const auto period = filter_of(question);
+    db::OrphanStopFilter filter{std::nullopt, period.from, period.to, page_max, cursor};
+    reader_of(call).orphan_stops(
+        std::move(filter),
+        [call, question = std::move(question)](const db::ReadResult<db::OrphanStopPage>& result) {
+            if (const auto* error = std::get_if<db::ReadError>(&result)) {
+                return call.respond(unreadable(*error));
+            }
+            const auto& page = std::get<db::OrphanStopPage>(result);
+            auto counted = question;
+            counted.energy.orphan_stops += static_cast<std::int64_t>(page.items.size());
+            if (!page.next) return answer(call, counted);
+            count_orphans(call, std::move(counted), page.next);
+        });
+}
+
+}  // namespace
+
+void report_energy(const Call& call) {
+    auto question = Reading{call}.question();
+    if (question) count_orphans(call, std::move(*question), std::nullopt);
 }
 
 }  // namespace busbar::api

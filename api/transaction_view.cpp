@@ -106,12 +106,23 @@ std::string version_of(const db::TransactionRow& row) {
     return version;
 }
 
-std::string audit_json(db::TransactionRow row, const std::optional<EnergySoFar>& so_far) {
-    const bool is_reassigned = row.correction && row.correction->badge;
+std::string audit_json(db::TransactionRow row, const std::optional<EnergySoFar>& so_far,
+                       const db::TransactionRow* before) {
+    const auto veil = [&](std::optional<std::string> db::TransactionCorrected::*member,
+                          const char* word) {
+        auto& text = (*row.correction).*member;
+        if (!text) return;
+        const bool has_before = before && before->correction && (*before->correction).*member;
+        const bool is_other = has_before && (*before->correction).*member != text;
+        text = is_other ? "(changed)" : word;
+    };
+    if (row.correction) {
+        veil(&db::TransactionCorrected::badge, "(corrected)");
+        veil(&db::TransactionCorrected::note, "(set)");
+    }
     row.start.id_tag = "(set)";
     row.start.badge = "(set)";
-    row.badge = is_reassigned ? "(corrected)" : "(set)";
-    if (row.correction && row.correction->note) row.correction->note = "(set)";
+    row.badge = row.correction ? row.correction->badge.value_or("(set)") : "(set)";
     return to_json(view_of(row, so_far), TimeStyle::milliseconds);
 }
 

@@ -74,9 +74,11 @@ TransactionView view_of(const db::TransactionRow& row, const std::optional<Energ
 std::string version_of(const db::TransactionRow& row);
 
 // The same for the audit log, which nothing is ever taken out of: without what people write about
-// each other and without whose badge it was. Of that only whether it was corrected: "(set)",
-// "(corrected)".
-std::string audit_json(db::TransactionRow row, const std::optional<EnergySoFar>& so_far);
+// each other and without whose badge it was. Of that only whether it was corrected, "(set)" or
+// "(corrected)", and whether it is not what a correction said `before`: "(changed)". Who paid and
+// who pays is told by group and cost centre.
+std::string audit_json(db::TransactionRow row, const std::optional<EnergySoFar>& so_far,
+                       const db::TransactionRow* before = nullptr);
 
 // The table: its header, and a row. Texts that a spreadsheet would take for formulas are guarded.
 std::vector<std::string> table_header();

@@ -10,6 +10,7 @@
 #include "api/handlers.hpp"
 #include "api/transaction_view.hpp"
 #include "base/csv.hpp"
+#include "site/badge_reading.hpp"
 #include "site/corrections.hpp"
 
 namespace busbar::api {
@@ -181,6 +182,35 @@ site::CorrectionWish wish_of(const Call& call, const CorrectionEdit& edit,
     return wish;
 }
 
+// Who pays goes with the badge: the group and the cost centre of the one that counts from now on.
+void put_payer(const Call& call, db::TransactionRow& row) {
+    auto& start = row.start;
+    const auto* charger = call.site().find(start.charge_point);
+    const auto& corrected = row.correction->badge;
+    if (!corrected && charger) {
+        const auto is_it = [&](const auto& t) { return t.start.id == start.id; };
+        const auto running = std::find_if(charger->open.begin(), charger->open.end(), is_it);
+        const auto ended = std::find_if(charger->stopped.begin(), charger->stopped.end(), is_it);
+        const auto* told = running != charger->open.end()    ? &running->start
+                           : ended != charger->stopped.end() ? &ended->start
+                                                             : nullptr;
+        if (told) {
+            start.badge_group = told->badge_group;
+            start.cost_centre = told->cost_centre;
+            return;
+        }
+    }
+    const auto& badges = call.site().badges;
+    const auto badge = badges.find(corrected ? *corrected : start.badge.value_or(start.id_tag));
+    start.badge_group.reset();
+    start.cost_centre.reset();
+    if (badge == badges.end()) return;
+    const auto* group = site::find_group(call.site(), badge->second);
+    start.badge_group = badge->second.group;
+    start.cost_centre = badge->second.cost_centre;
+    if (!start.cost_centre && group) start.cost_centre = group->cost_centre;
+}
+
 void correct(const Call& call, const db::TransactionRow& before, Body<CorrectionEdit> body) {
     const auto wish = wish_of(call, body.value, body.violations);
     auto after = before;
@@ -193,11 +223,13 @@ void correct(const Call& call, const db::TransactionRow& before, Body<Correction
     if (refused_as_stale(call, version_of(before), present)) return;
     if (refused_as_full(call)) return;
     after.correction->by = call.actor;
+    const auto badge_before = before.correction ? before.correction->badge : std::nullopt;
+    if (after.correction->badge != badge_before) put_payer(call, after);
     put_in_force(after);
     const auto view = view_of(call, after);
     Change change{"correct", "transaction", std::to_string(before.start.id)};
     change.before = audit_json(before, energy_so_far(call, before));
-    change.after = audit_json(after, energy_so_far(call, after));
+    change.after = audit_json(after, energy_so_far(call, after), &before);
     audit(call, std::move(change));
     const auto ticket = site::correct(call.site(), {before.start, before.stop}, before.correction,
                                       *after.correction);

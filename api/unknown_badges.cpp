@@ -56,6 +56,20 @@ std::string key_of(const site::UnknownBadge& badge) {
     return to_string_milliseconds(badge.lastAt) + to_lower(badge.idTag);
 }
 
+// All that start_learning() would object to; it tells the first only.
+std::vector<Violation> wrong_in(const Call& call, const std::optional<std::string>& charge_point,
+                                std::chrono::seconds length) {
+    std::vector<Violation> found;
+    if (length < site::learning_min || length > site::learning_max) {
+        found.push_back({Defect::bad_value, "/seconds", "must be 5 to 300"});
+    }
+    if (charge_point && !call.site().find(*charge_point)) {
+        found.push_back({Defect::bad_value, "/chargePointId",
+                         "there is no such charge point; leave it out for all of them"});
+    }
+    return found;
+}
+
 LearningView learning_view(const Call& call) {
     const auto& learning = call.site().learning;
     LearningView view;
@@ -103,8 +117,9 @@ void forget_unknown_badge(const Call& call) {
 void start_badge_learning(const Call& call) {
     auto body = read_body<LearnRequest>(call, body_or_empty_object(call));
     if (!body) return;
-    if (!body->violations.empty()) return call.respond(invalid(std::move(body->violations)));
     const std::chrono::seconds length{body->value.seconds.value_or(seconds_default)};
+    add(body->violations, wrong_in(call, body->value.chargePointId, length));
+    if (!body->violations.empty()) return call.respond(invalid(std::move(body->violations)));
     const auto result =
         site::start_learning(call.site(), body->value.chargePointId, length, call.now());
     if (const auto* violation = std::get_if<Violation>(&result)) {

@@ -19,7 +19,8 @@ std::string correction_columns() {
 
 std::string select_rows() {
     return "SELECT " + transaction_columns() +
-           ", v.badge AS badge_in_force, v.energy_wh AS energy_in_force, "
+           ", v.badge AS badge_in_force, v.badge_group AS group_in_force, "
+           "v.cost_centre AS cost_centre_in_force, v.energy_wh AS energy_in_force, "
            "v.energy_source AS source_in_force, " +
            correction_columns() +
            " FROM transaction_in_force v JOIN transaction t ON t.id = v.id "
@@ -51,6 +52,9 @@ std::optional<TransactionCorrected> correction_of(const pqxx::row& row) {
 TransactionRow row_of(const pqxx::row& row) {
     TransactionRow out{start_of(row), stop_of(row), correction_of(row)};
     out.badge = row["badge_in_force"].as<std::string>();
+    // Who pays goes with the badge.
+    out.start.badge_group = optional_text_of(row["group_in_force"]);
+    out.start.cost_centre = optional_text_of(row["cost_centre_in_force"]);
     if (!out.stop) return out;
     out.energy_wh = optional_of<std::int64_t>(row["energy_in_force"]);
     out.energy_source = optional_text_of(row["source_in_force"]);

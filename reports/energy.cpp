@@ -36,7 +36,8 @@ public:
                             .currency = question_.prices.currency,
                             .created_at = question_.created_at,
                             .rows = {},
-                            .total = total_};
+                            .total = total_,
+                            .orphan_stops = question_.orphan_stops};
         const auto labels = labels_by_key();
         std::map<std::string, Row*> in_order;
         for (auto& [key, row] : rows_) in_order[key] = &row;

@@ -60,6 +60,7 @@ struct EnergyReport {
     Timestamp created_at;
     std::vector<Row> rows;  // by key; the one without a key last
     Sums total;
+    std::int64_t orphan_stops = 0;  // see EnergyQuestion
 };
 
 // What a report is made with besides the sessions.
@@ -69,6 +70,8 @@ struct EnergyQuestion {
     TimeZone zone;
     Timestamp created_at;
     PriceList prices;
+    // Stops that came in the period and fit no transaction: what they are about is in no row.
+    std::int64_t orphan_stops = 0;
 };
 
 EnergyReport energy_report(const EnergyQuestion& question, const db::EnergyData& data);

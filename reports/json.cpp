@@ -47,8 +47,10 @@ struct ReportView {
     Timestamp createdAt;
     std::vector<RowView> rows;
     TotalView total;
+    std::int64_t orphanStops = 0;
 };
-BOOST_DESCRIBE_STRUCT(ReportView, (), (from, to, by, timeZone, currency, createdAt, rows, total))
+BOOST_DESCRIBE_STRUCT(ReportView, (),
+                      (from, to, by, timeZone, currency, createdAt, rows, total, orphanStops))
 
 template <class View>
 View view_of(const Sums& sums) {
@@ -83,6 +85,7 @@ std::string json_of(const EnergyReport& report) {
         shown.label = row.label;
     }
     view.total = view_of<TotalView>(report.total);
+    view.orphanStops = report.orphan_stops;
     return to_json(view, TimeStyle::milliseconds);
 }
 

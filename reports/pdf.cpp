@@ -199,6 +199,9 @@ private:
         if (total.without_tariff > 0 && !report_.currency.empty()) {
             out.push_back(filled(words_.note_without_tariff, count(total.without_tariff)));
         }
+        if (report_.orphan_stops > 0) {
+            out.push_back(filled(words_.note_orphans, count(report_.orphan_stops)));
+        }
         out.emplace_back(words_.note_day);
         return out;
     }

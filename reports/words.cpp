@@ -31,6 +31,7 @@ constexpr Words english{
     .note_estimated = "Sessions whose end was estimated because the charger did not report it: {}.",
     .note_corrected = "Sessions that were corrected by hand: {}.",
     .note_without_tariff = "Sessions that no tariff applies to, and that are not in the costs: {}.",
+    .note_orphans = "Ends of sessions that no start was found for, and that are in no figure: {}.",
     .note_day = "A session counts as a whole on the day on which it ended.",
     .decimal_point = '.',
     .thousands = ",",
@@ -58,6 +59,7 @@ constexpr Words french{
     .note_estimated = "Sessions dont la fin a été estimée, faute d'annonce de la borne : {}.",
     .note_corrected = "Sessions corrigées à la main : {}.",
     .note_without_tariff = "Sessions sans tarif applicable, non comprises dans les coûts : {}.",
+    .note_orphans = "Fins de session sans début connu, qui n'entrent dans aucun chiffre : {}.",
     .note_day = "Une session compte en entier le jour où elle s'est terminée.",
     .decimal_point = ',',
     .thousands = "\u00A0",
@@ -85,6 +87,7 @@ constexpr Words dutch{
     .note_estimated = "Sessies waarvan het einde is geschat omdat de lader het niet meldde: {}.",
     .note_corrected = "Sessies die met de hand zijn gecorrigeerd: {}.",
     .note_without_tariff = "Sessies zonder passend tarief, niet in de kosten begrepen: {}.",
+    .note_orphans = "Einden van sessies zonder bekend begin, in geen enkel cijfer begrepen: {}.",
     .note_day = "Een sessie telt volledig mee op de dag waarop zij eindigde.",
     .decimal_point = ',',
     .thousands = ".",
@@ -115,6 +118,8 @@ constexpr Words german{
     .note_corrected = "Von Hand berichtigte Ladevorgänge: {}.",
     .note_without_tariff =
         "Ladevorgänge ohne passenden Tarif, die nicht in den Kosten enthalten sind: {}.",
+    .note_orphans =
+        "Enden von Ladevorgängen ohne bekannten Beginn, die in keiner Zahl enthalten sind: {}.",
     .note_day = "Ein Ladevorgang zählt ganz an dem Tag, an dem er endete.",
     .decimal_point = ',',
     .thousands = ".",

@@ -38,6 +38,7 @@ struct Words {
     std::string_view note_estimated;
     std::string_view note_corrected;
     std::string_view note_without_tariff;
+    std::string_view note_orphans;
     std::string_view note_day;
     char decimal_point;
     std::string_view thousands;

@@ -99,7 +99,8 @@ bool is_for(const db::BadgeSaved& badge, const db::ChargePointSaved& charge_poin
     const auto among = [](const std::optional<std::vector<std::string>>& texts, const auto& is) {
         return texts && std::any_of(texts->begin(), texts->end(), is);
     };
-    if (among(badge.charge_points, [&](const auto& id) { return id == charge_point.id; })) {
+    if (among(badge.charge_points,
+              [&](const auto& id) { return equal_ignoring_case(id, charge_point.id); })) {
         return true;
     }
     return among(badge.charge_point_groups, [&](const auto& wanted) {
@@ -141,7 +142,13 @@ Authorization authorize(const AuthorizationQuestion& question) {
                             : answer(Accepted, "accepted", "");
     accepted.id_tag_info.expiryDate = expiry;
     // The charger compares parents to let one of a group stop another's transaction (3.10).
-    if (badge && badge->group) accepted.id_tag_info.parentIdTag = v16::IdToken{*badge->group};
+    if (badge && badge->group) {
+        // Some compare letter by letter: one spelling for all badges, where the group has its own.
+        const bool has_own =
+            question.group && equal_ignoring_case(question.group->name, *badge->group);
+        accepted.id_tag_info.parentIdTag =
+            v16::IdToken{has_own ? question.group->name : *badge->group};
+    }
     return accepted;
 }
 

@@ -12,7 +12,8 @@ namespace {
 
 using Refusal = std::optional<std::string>;  // what would be accepted, where a cell is not
 
-// How a field stands in its cell. An empty cell is an absent field.
+// How a field stands in its cell. An empty cell is an absent field, or the value of one that cannot
+// be absent as it is where nothing is said.
 struct Column {
     std::string_view name;
     std::string (*text)(const Badge& badge);
@@ -110,7 +111,23 @@ constexpr Column number_column(std::string_view name) {
             }};
 }
 
+// A badge as it is where nothing is said of it.
+Badge plain_badge() {
+    Badge badge;
+    badge.status = "active";
+    return badge;
+}
+
+Refusal assign_status(Badge& badge, const std::string& text) {
+    badge.status = text.empty() ? plain_badge().status : text;
+    return std::nullopt;
+}
+
 Refusal assign_limit(Badge& badge, const std::string& text) {
+    if (text.empty()) {
+        badge.max_active_transactions = plain_badge().max_active_transactions;
+        return std::nullopt;
+    }
     const auto number = parse_number<std::int32_t>(text);
     if (!number) return "must be a whole number from 0 to 1000";
     badge.max_active_transactions = *number;
@@ -126,11 +143,7 @@ constexpr std::array columns{
     text_column<&Badge::email>("email"),
     text_column<&Badge::group>("group"),
     text_column<&Badge::cost_centre>("costCentre"),
-    Column{"status", [](const Badge& badge) { return badge.status; },
-           [](Badge& badge, const std::string& text) {
-               badge.status = text;
-               return Refusal{};
-           }},
+    Column{"status", [](const Badge& badge) { return badge.status; }, &assign_status},
     time_column<&Badge::valid_from>("validFrom"),
     time_column<&Badge::valid_until>("validUntil"),
     list_column<&Badge::charge_points>("chargePoints"),
@@ -218,9 +231,8 @@ public:
         check_id_tag(line);
         const auto known = present_.find(line.id_tag);
         const bool is_new = known == present_.end();
-        Badge before;
+        auto before = plain_badge();
         before.id_tag = line.id_tag;
-        before.status = "active";
         if (!is_new) before = known->second;
         auto after = before;
         for (const auto& [cell, column] : header_) {
@@ -312,6 +324,33 @@ std::variant<BadgeImport, CsvError> plan_import(std::string_view text,
     Import import{present, std::get<std::vector<HeaderColumn>>(std::move(header))};
     for (const auto& row : table.rows) import.read(row);
     return std::move(import).take();
+}
+
+void KnownPlaces::add(const db::ChargePointSaved& charge_point) {
+    charge_points.insert(charge_point.id);
+    const auto& own = charge_point.groups;
+    if (own) groups.insert(own->begin(), own->end());
+}
+
+std::vector<TableWarning> warnings_of(const BadgeImport& import, const KnownPlaces& known) {
+    std::vector<TableWarning> out;
+    auto told = known;
+    auto badge = import.badges.begin();
+    for (const auto& line : import.lines) {
+        if (line.result != LineResult::created && line.result != LineResult::changed) continue;
+        const auto look = [&](const char* field, const auto& names, auto& there, const char* what) {
+            if (!names) return;
+            for (const auto& name : *names) {
+                if (!there.insert(name).second) continue;
+                out.push_back({line.line, field, std::string{what} + name + " yet"});
+            }
+        };
+        look("chargePoints", badge->charge_points, told.charge_points, "there is no charge point ");
+        look("chargePointGroups", badge->charge_point_groups, told.groups,
+             "no charge point is in the group ");
+        ++badge;
+    }
+    return out;
 }
 
 void append_table_header(std::string& out) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -49,6 +50,25 @@ struct BadgeImport {
     int unchanged = 0;
     int refused = 0;
 };
+
+// What badges can be restricted to, as far as it is there.
+struct KnownPlaces {
+    std::set<std::string, LessIgnoringCase> charge_points;  // ids
+    std::set<std::string, LessIgnoringCase> groups;         // of charge points
+
+    void add(const db::ChargePointSaved& charge_point);
+};
+
+// What a line asks for and gets, though it may not be meant.
+struct TableWarning {
+    int line = 0;  // of the file
+    std::string field;
+    std::string detail;
+};
+BOOST_DESCRIBE_STRUCT(TableWarning, (), (line, field, detail))
+
+// The places that are not there (yet) in created and changed lines, each where it comes first.
+std::vector<TableWarning> warnings_of(const BadgeImport& import, const KnownPlaces& known);
 
 // Reads a table over the badges that are there. Badges without a line stay as they are; so do
 // fields without a column, and an empty cell empties its field. The same table once more changes

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "site/change_outcomes.hpp"
 #include "site/charger_keys.hpp"
 #include "site/quirks.hpp"
 
@@ -35,7 +36,6 @@ using Failure = ocpp::CallFailure;
 using ReadAnswer = ocpp::Session::Answer<v16::GetConfiguration>;
 using ChangeAnswer = ocpp::Session::Answer<v16::ChangeConfiguration>;
 
-constexpr std::string_view sampled_data = "MeterValuesSampledData";
 constexpr auto reading_interval_min = 1h;  // without a boot
 
 // A round and where it belongs; held by the calls that carry it on.
@@ -82,10 +82,22 @@ void end(const Round& round) {
     if (ChargePoint* charger = round.site.find(round.charge_point)) {
         auto& configuration = charger->configuration;
         if (configuration.work == round.work) configuration.work.reset();
+        // Those that are not read back.
+        for (const auto& change : round.work->accepted) connection_outlived(*charger, change);
         if (round.work->is_news) store_reported_keys(round.site, *charger);
         if (configuration.due) round.site.wake_by(round.site.now.mono);
     }
     for (const auto& done : std::exchange(round.work->waiting, {})) done(round.work->problem);
+}
+
+// An answer that may not have come because these changes ended the connection.
+void look_for_cut(const Round& round, const Failure* failure,
+                  const std::vector<KeyChange>& changes) {
+    ChargePoint* charger = round.site.find(round.charge_point);
+    const bool is_cut =
+        failure && failure->kind == Failure::Kind::disconnected && !failure->never_sent;
+    if (!is_cut || !charger || charger->configuration.work != round.work) return;
+    for (const auto& change : changes) connection_ended_over(round.site, *charger, change);
 }
 
 void take(const Round& round, ChargePoint& charger, const v16::GetConfiguration::Response& answer) {
@@ -107,6 +119,7 @@ void judge(ChargePoint& charger, const std::vector<KeyChange>& changes) {
         auto& outcome = configuration.outcomes[change.key];
         // Meanwhile wished for otherwise: another try says more.
         if (outcome.value == change.value) outcome.state = state;
+        connection_outlived(charger, change);
     }
 }
 
@@ -129,6 +142,7 @@ void read_back(const Round& round) {
     send<v16::GetConfiguration>(
         round.site, *charger, request, [round, changes](const ReadAnswer& answer) {
             ChargePoint* present = round.charger();
+            look_for_cut(round, std::get_if<Failure>(&answer), changes);
             // Without an answer, what it agreed to stands.
             if (!present || std::holds_alternative<Failure>(answer)) return end(round);
             take(round, *present, std::get<v16::GetConfiguration::Response>(answer));
@@ -139,21 +153,11 @@ void read_back(const Round& round) {
 
 // --- Changing ------------------------------------------------------------------------------------
 
-void note(ChargePoint& charger, const KeyChange& change, KeyState state) {
-    auto& outcome = charger.configuration.outcomes[change.key];
-    outcome.state = state;
-    outcome.value = change.value;
-}
-
-bool is_own_measurands(const KeyChange& change) {
-    return !change.by_operator && equal_ignoring_case(change.key, sampled_data);
-}
-
 // The list of measurands was refused: one shorter one, and that is that (3.16.4 lets one unknown
 // measurand spoil the list; finding out which one it is makes some chargers restart).
 void step_down(const Round& round, ChargePoint& charger, const KeyChange& change) {
     auto& work = *round.work;
-    if (!work.has_stepped_down) note(charger, change, KeyState::refused);
+    if (!work.has_stepped_down) note_outcome(charger, change, KeyState::refused);
     if (work.has_stepped_down || change.value == minimal_measurand_list()) {
         learn(round.site, charger, "setMeasurands", "false",
               "ChangeConfiguration of MeterValuesSampledData", round.site.now);
@@ -170,35 +174,26 @@ void take_agreement(const Round& round, ChargePoint& charger, const KeyChange& c
     take_change(charger.configuration.reported, change.key, change.value, round.site.now.wall);
 }
 
-void learn_minimal_measurands(const Round& round, ChargePoint& charger, const KeyChange& change,
-                              const KeyOutcome& before) {
-    const bool learned = learn(round.site, charger, "measurands",
-                               R"(["Energy.Active.Import.Register","Current.Import"])",
-                               "ChangeConfiguration of MeterValuesSampledData", round.site.now);
-    // Otherwise the longer list is still wanted, and stays refused until the next boot.
-    if (!learned) charger.configuration.outcomes[change.key] = before;
-}
-
 void take_status(const Round& round, ChargePoint& charger, const KeyChange& change,
                  v16::ChangeConfigurationStatus status) {
     using enum v16::ChangeConfigurationStatus;
     const auto before = charger.configuration.outcomes[change.key];
     switch (status) {
         case Accepted:
-            note(charger, change, KeyState::applied);
+            note_outcome(charger, change, KeyState::applied);
             take_agreement(round, charger, change);
             break;
         case RebootRequired:
-            note(charger, change, KeyState::reboot_required);
+            note_outcome(charger, change, KeyState::reboot_required);
             break;
         case Rejected:
             if (is_own_measurands(change)) return step_down(round, charger, change);
-            return note(charger, change, KeyState::refused);
+            return note_outcome(charger, change, KeyState::refused);
         case NotSupported:
-            return note(charger, change, KeyState::not_supported);
+            return note_outcome(charger, change, KeyState::not_supported);
     }
     if (is_own_measurands(change) && round.work->has_stepped_down) {
-        learn_minimal_measurands(round, charger, change, before);
+        learn_minimal_measurands(round.site, charger, change, before);
     }
 }
 
@@ -213,14 +208,17 @@ void take_answer(const Round& round, ChargePoint& charger, const KeyChange& chan
         if (is_own_measurands(change) && !is_unknown_action(*failure)) {
             return step_down(round, charger, change);
         }
-        note(charger, change, KeyState::refused);
+        note_outcome(charger, change, KeyState::refused);
     }
     if (is_unknown_action(*failure)) {
         learn_unsupported(round.site, charger, v16::ChangeConfiguration::action, round.site.now);
         round.work->changes.clear();
     }
     // One that does not answer is asked no more.
-    if (failure->kind == Failure::Kind::timeout) round.work->changes.clear();
+    if (failure->kind == Failure::Kind::timeout) {
+        connection_outlived(charger, change);
+        round.work->changes.clear();
+    }
 }
 
 void change_next(const Round& round) {
@@ -230,12 +228,8 @@ void change_next(const Round& round) {
     if (work.changes.empty()) return read_back(round);
     const auto change = work.changes.front();
     work.changes.pop_front();
-    auto& outcome = charger->configuration.outcomes[change.key];
     // The step down is judged by what came before it.
-    if (!(work.has_stepped_down && is_own_measurands(change))) {
-        outcome = {KeyState::pending, change.value,
-                   outcome.value == change.value ? outcome.tries + 1 : 1};
-    }
+    if (!(work.has_stepped_down && is_own_measurands(change))) count_try(*charger, change);
     v16::ChangeConfiguration::Request request;
     request.key.value = change.key;
     request.value.value = change.value;
@@ -243,6 +237,7 @@ void change_next(const Round& round) {
                                    [round, change](const ChangeAnswer& answer) {
                                        ChargePoint* present = round.charger();
                                        const auto* failure = std::get_if<Failure>(&answer);
+                                       look_for_cut(round, failure, {change});
                                        if (!present || (failure && is_end(*failure)))
                                            return end(round);
                                        take_answer(round, *present, change, answer);
@@ -263,7 +258,7 @@ void compare(const Round& round) {
     }
     if (is_unsupported(*charger, v16::ChangeConfiguration::action)) {
         for (const auto& change : comparison.changes) {
-            note(*charger, change, KeyState::not_supported);
+            note_outcome(*charger, change, KeyState::not_supported);
         }
         return end(round);
     }
@@ -432,7 +427,7 @@ void begin(Site& site, ChargePoint& charger, bool is_reading_only,
 
 void configuration_booted(ChargePoint& charger) {
     charger.configuration.booted = true;
-    charger.configuration.outcomes.clear();
+    forget_outcomes(charger);
 }
 
 void want_comparison(ChargePoint& charger) {

@@ -40,7 +40,7 @@ void record(Site& site, ChargePoint& charger) {
 }
 
 WantedList wanted_now(const Site& site, const ChargePoint& charger, Timestamp now) {
-    return wanted_list(
+    auto wanted = wanted_list(
         {.badges = site.badges,
          .charge_point = charger.settings,
          .now = now,
@@ -48,6 +48,14 @@ WantedList wanted_now(const Site& site, const ChargePoint& charger, Timestamp no
          .length_max = local_list_limits(charger).length_max,
          .energy_used_wh = [&](const Badge& badge) { return use_of(site, badge, now).energy_wh; },
          .hours = &site.hours});
+    // Groups as Authorize is answered.
+    for (auto& entry : wanted.entries) {
+        if (!entry.idTagInfo || !entry.idTagInfo->parentIdTag) continue;
+        auto& parent = entry.idTagInfo->parentIdTag->value;
+        const auto group = site.badge_groups.find(parent);
+        if (group != site.badge_groups.end()) parent = group->second.name;
+    }
+    return wanted;
 }
 
 void look_again(Site& site, ChargePoint& charger, Instant at) {

@@ -99,7 +99,9 @@ void reserve(Site& site, std::string_view charge_point, std::int32_t connector_i
     request.reservationId = new_reservation_id(site);
     const auto badge = site.badges.find(id_tag);
     if (badge != site.badges.end() && badge->second.group) {
-        request.parentIdTag = v16::IdToken{*badge->second.group};
+        // As Authorize is answered.
+        const auto* group = find_group(site, badge->second);
+        request.parentIdTag = v16::IdToken{group ? group->name : *badge->second.group};
     }
     ask<v16::ReserveNow>(site, charge_point, request, now, std::move(done));
 }

@@ -4,6 +4,7 @@
 
 #include <boost/mp11/list.hpp>
 
+#include "site/salvage_status.hpp"
 #include "site/transactions.hpp"
 
 namespace busbar::site {
@@ -112,10 +113,35 @@ struct Reader<v16::DataTransfer> {
     }
 };
 
-// Messages that carry money are never refused to a lenient charger: what they hold is salvaged.
-// Nothing is handled for messages without any.
+// Messages that carry money are not even refused to a charger that is read strictly, if what counts
+// can be read (ruling R13).
 template <class M>
-std::optional<typename M::Response> salvage(Context&, const Json&) {
+constexpr bool carries_money = false;
+template <>
+constexpr bool carries_money<v16::MeterValues> = true;
+template <>
+constexpr bool carries_money<v16::StartTransaction> = true;
+template <>
+constexpr bool carries_money<v16::StopTransaction> = true;
+
+// How far something is: a word that OCPP does not know says nothing, least of all that it is over.
+template <class M>
+constexpr bool is_progress = false;
+template <>
+constexpr bool is_progress<v16::DiagnosticsStatusNotification> = true;
+template <>
+constexpr bool is_progress<v16::FirmwareStatusNotification> = true;
+template <>
+constexpr bool is_progress<v16::LogStatusNotification> = true;
+template <>
+constexpr bool is_progress<v16::SignedFirmwareStatusNotification> = true;
+
+// What is made of a message that cannot be decoded. Nothing: it is refused.
+template <class M>
+std::optional<typename M::Response> salvage(Context&, [[maybe_unused]] const Json& payload) {
+    if constexpr (is_progress<M>) {
+        if (is_report(payload)) return typename M::Response{};
+    }
     return std::nullopt;
 }
 
@@ -130,6 +156,8 @@ template <>
 std::optional<v16::StartTransaction::Response> salvage<v16::StartTransaction>(Context& on,
                                                                               const Json& payload) {
     auto start = salvage_start(payload, on.now.wall);
+    const bool is_understood = start.connector_is_known && start.time_is_known;
+    if (!is_understood && !is_lenient(on.charger)) return std::nullopt;
     count_salvaged(on, v16::StartTransaction::action, start);
     correct_times(on.site, on.charger, on.now, start.request);
     return take_start(on, std::move(start));
@@ -139,14 +167,27 @@ template <>
 std::optional<v16::StopTransaction::Response> salvage<v16::StopTransaction>(Context& on,
                                                                             const Json& payload) {
     auto stop = salvage_stop(payload, on.now.wall);
+    const bool is_understood = stop.request.transactionId >= 0 && stop.time_is_known;
+    if (!is_understood && !is_lenient(on.charger)) return std::nullopt;
     count_salvaged(on, v16::StopTransaction::action, stop);
     correct_times(on.site, on.charger, on.now, stop.request);
     return take_stop(on, std::move(stop));
 }
 
+// A connector, and a value whose time can be read.
+bool is_understood(const Json& payload) {
+    constexpr auto unreadable = Timestamp::min();
+    const auto values = salvage_values(payload, unreadable);
+    const auto& all = values.request.meterValue;
+    return values.connector_is_known && std::any_of(all.begin(), all.end(), [&](const auto& value) {
+               return value.timestamp != unreadable;
+           });
+}
+
 template <>
 std::optional<v16::MeterValues::Response> salvage<v16::MeterValues>(Context& on,
                                                                     const Json& payload) {
+    if (!is_lenient(on.charger) && !is_understood(payload)) return std::nullopt;
     auto values = salvage_values(payload, on.now.wall);
     count_salvaged(on, v16::MeterValues::action, values);
     correct_times(on.site, on.charger, on.now, values.request);
@@ -156,6 +197,16 @@ std::optional<v16::MeterValues::Response> salvage<v16::MeterValues>(Context& on,
         values.request.connectorId = connectors.begin()->first;
     }
     return handle(on, values.request);
+}
+
+template <>
+std::optional<v16::StatusNotification::Response> salvage<v16::StatusNotification>(
+    Context& on, const Json& payload) {
+    auto status = salvage_status(payload);
+    if (!status) return std::nullopt;
+    count_salvaged(on, v16::StatusNotification::action, *status);
+    correct_times(on.site, on.charger, on.now, status->request);
+    return take_status(on, std::move(*status));
 }
 
 void send_replies(Site& site, const std::string& charge_point, db::Journal::Ticket ticket) {
@@ -207,7 +258,7 @@ void run(Site& site, ChargePoint& charger, const std::shared_ptr<Link>& link,
         response = handle(on, *request);
     } else {
         count_all(charger, M::action, report.errors, now.wall);
-        if (lenient) response = salvage<M>(on, *call.payload);
+        if (lenient || carries_money<M>) response = salvage<M>(on, *call.payload);
     }
     if (!response) {
         ++site.counters.refused_calls;

@@ -1,6 +1,6 @@
 // Requests that carry money and cannot be decoded: what of them can be understood is taken, field
 // by field, so that they are always answered. A charger that gets an error repeats the message and
-// blocks its queue. For lenient decoding only. Pure.
+// blocks its queue. Read strictly, some of them are refused all the same: see routes.cpp. Pure.
 #pragma once
 
 #include <optional>

@@ -4,6 +4,7 @@
 
 #include "site/charger_keys.hpp"
 #include "site/routes.hpp"
+#include "site/salvage_status.hpp"
 #include "site/transactions.hpp"
 
 namespace busbar::site {
@@ -91,7 +92,48 @@ void take_own(Connector& connector, const db::ConnectorStatus& row) {
     connector.status = row;
 }
 
+// A connector we did not know needs its safe profile.
+void set_up_soon(Context& on) {
+    on.charger.setup_due = on.now.mono + std::chrono::seconds{1};
+    on.site.wake_by(*on.charger.setup_due);
+}
+
+// A queue that is replayed late must not turn the clock of the live state back. A clock that has
+// been set back must not hold it for ever, either: what comes after a boot, or minutes after the
+// last state or into a connection, is no queue any more. The order of receipt counts then (field
+// practice).
+bool is_replay(Context& on, const Connector& connector, const db::ConnectorStatus& row) {
+    constexpr std::chrono::minutes queue_lasts{5};
+    if (!connector.status || row.at >= connector.status->at) return false;
+    // Where times had to be put right, summer time may have begun or ended meanwhile.
+    const bool is_corrected =
+        time_correction(on.site, on.charger, on.now.wall) != std::chrono::seconds{0};
+    const std::chrono::minutes late_by{is_corrected ? 65 : 5};
+    if (row.at + late_by >= row.received_at) return false;
+    count_deviation(on.charger, "old_status", to_string(row.at), on.now.wall);
+    const auto known_since = connector.status->received_at;
+    if (on.charger.boot && on.charger.boot->at >= known_since) return false;
+    const auto since = std::max(known_since, on.charger.connected_at.value_or(known_since));
+    return row.received_at < since + queue_lasts;
+}
+
 }  // namespace
+
+v16::StatusNotification::Response take_status(Context& on, SalvagedStatus status) {
+    auto& request = status.request;
+    if (status.is_occupied) {
+        const bool charges = has_transaction(on.charger, request.connectorId);
+        request.status = charges ? v16::StatusNotificationStatus::Charging
+                                 : v16::StatusNotificationStatus::Preparing;
+    } else if (!status.status_is_known) {
+        const auto known = on.charger.connectors.size();
+        if (is_one_too_many(on.charger, request.connectorId)) return {};
+        connector_of(on.charger, request.connectorId);
+        if (on.charger.connectors.size() != known) set_up_soon(on);
+        return {};
+    }
+    return handle(on, request);
+}
 
 v16::StatusNotification::Response handle(Context& on,
                                          const v16::StatusNotification::Request& request) {
@@ -117,21 +159,14 @@ v16::StatusNotification::Response handle(Context& on,
     }
     if (is_hidden(on.charger, request.connectorId)) return {};
     auto& connector = on.charger.connectors[request.connectorId];
-    // A queue that is replayed late must not turn the clock of the live state back. Where times had
-    // to be put right, summer time may have begun or ended meanwhile.
-    const bool is_corrected =
-        time_correction(on.site, on.charger, on.now.wall) != std::chrono::seconds{0};
-    const std::chrono::minutes late_by{is_corrected ? 65 : 5};
-    const bool older =
-        connector.status && row.at < connector.status->at && row.at + late_by < row.received_at;
-    if (older) return {};
+    if (row.at < believable_from) {
+        count_deviation(on.charger, "old_status", to_string(row.at), on.now.wall);
+        row.at = on.now.wall;
+    }
+    if (is_replay(on, connector, row)) return {};
     if (is_phantom(on.charger, connector, row)) return {};
     const auto& known = connector.is_faulted_with_whole ? connector.own_status : connector.status;
-    if (request.connectorId > 0 && !known) {
-        // A connector we did not know needs its safe profile.
-        on.charger.setup_due = on.now.mono + std::chrono::seconds{1};
-        on.site.wake_by(*on.charger.setup_due);
-    }
+    if (request.connectorId > 0 && !known) set_up_soon(on);
     take_own(connector, row);
     spread_fault(on.charger, row);
     observe(on.site, on.charger, ConnectorReported{row.connector_id, row.status});

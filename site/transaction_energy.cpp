@@ -10,6 +10,7 @@ namespace {
 constexpr double unknown_power_max = 400'000;
 constexpr double whole_kwh = 1000;
 constexpr double rounding_wh = 1;  // start and stop are whole Wh, samples need not be
+constexpr double trifle_wh = 50;   // what a register may have missed, and a power meter made up
 constexpr std::chrono::minutes seen_late_after{5};
 constexpr std::chrono::hours power_gap_max{1};  // nobody knows what was drawn in a longer one
 
@@ -49,6 +50,22 @@ bool comes_back(const EnergyTally& tally, double wh, Timestamp at, double power_
     return *back.wh < *on.wh && risen_since_break(tally) < *on.wh;
 }
 
+// True if the stop shows what the start has shown, while another register has risen step by step:
+// the one of start and stop stands still.
+bool stands_still(const EnergyTally& tally, const EnergySpan& span) {
+    return tally.last_break && tally.register_wh &&
+           std::abs(*span.stop_wh - span.start_wh) <= rounding_wh &&
+           risen_since_break(tally) > trifle_wh;
+}
+
+// What the register may have been rounded by where it was read last.
+double step_of(double register_wh) {
+    for (const double step : {whole_kwh, whole_kwh / 10}) {
+        if (std::fmod(register_wh, step) == 0) return step;
+    }
+    return trifle_wh;
+}
+
 void forget_break(EnergyTally& tally) {
     const auto before = *tally.last_break;
     tally.register_wh = before.register_wh;
@@ -64,8 +81,8 @@ void forget_break(EnergyTally& tally) {
 
 // The register is about to go on elsewhere.
 void keep_break(EnergyTally& tally) {
-    constexpr double trifle_wh = 100;
-    if (tally.last_break && risen_since_break(tally) < trifle_wh) return;
+    constexpr double enough_wh = 100;
+    if (tally.last_break && risen_since_break(tally) < enough_wh) return;
     tally.last_break =
         RegisterBreak{*tally.register_wh, tally.register_at, tally.rises_wh,        tally.broken_at,
                       tally.piece_wh,     tally.piece_at,    tally.rises_before_wh, tally.fell_at};
@@ -207,12 +224,12 @@ bool is_odd(const EnergyTally& tally) {
 
 Energy energy_of(const EnergyTally& told, const EnergySpan& span, double power_watts_max) {
     auto tally = told;
-    if (span.stop_wh && span.stopped_at >= tally.register_at &&
+    const bool is_seen = span.stop_wh && span.stopped_at >= tally.register_at;
+    if (is_seen && !stands_still(tally, span) &&
         comes_back(tally, *span.stop_wh, span.stopped_at, power_watts_max)) {
         forget_break(tally);
     }
-    constexpr double trifle_wh = 50;  // what a register may have missed, and a power meter made up
-    const double most = most_of(span, power_watts_max);
+    const double most = std::floor(most_of(span, power_watts_max));
     const double rises = std::min(rises_until(tally, span, power_watts_max), most);
     const double direct = span.stop_wh ? *span.stop_wh - span.start_wh : -1;
     // One that has only risen too fast was read by a clock that was set.
@@ -229,7 +246,10 @@ Energy energy_of(const EnergyTally& told, const EnergySpan& span, double power_w
     const bool is_dead = direct == 0 && tally.rises_wh == 0 &&
                          (intervals > trifle_wh || power > trifle_wh ||
                           (is_between_possible && between > trifle_wh));
-    if (is_possible && is_whole && !is_dead) return answer(direct, "register");
+    // One that has risen, and with the stop alone shows less than that: its stop is stale.
+    const bool is_stale = is_seen && !tally.fell_at && tally.register_wh &&
+                          direct < rises - step_of(*tally.register_wh);
+    if (is_possible && is_whole && !is_dead && !is_stale) return answer(direct, "register");
     if (is_between_possible && between >= rises) return answer(between, "transaction_values");
     if (rises > 0) return answer(rises, "register_sum");
     if (intervals > 0) return answer(intervals, "intervals");

@@ -123,8 +123,9 @@ Transaction* find_named(TransactionBook& book, const StopReceived& stop) {
     const bool is_its = is_its_badge(book, *ended, stop);
     if (!ended->stop->estimated) return is_its && is_repeat(*ended, stop) ? ended : nullptr;
     if (began_otherwise(*ended, stop)) return nullptr;
-    const bool is_others =
-        !is_its && (find_ended_by(book, stop) || may_end_another(book, *ended, stop));
+    // Without a register it could only be passed over.
+    const bool is_others = !is_its && (!stop.meter_is_known || find_ended_by(book, stop) ||
+                                       may_end_another(book, *ended, stop));
     return is_others ? nullptr : ended;
 }
 
@@ -173,10 +174,9 @@ StopMatch match(TransactionBook& book, const StopReceived& stop, Now now) {
         out.transaction = find_ended_by(book, stop);
         if (!out.transaction) out.transaction = find_meant(book, stop);
         out.is_guess = out.transaction != nullptr;
-        // A number that could be ours, from a charger that repeats ours: the stop may belong to
-        // something else after all.
-        out.is_doubtful =
-            out.is_guess && stop.transaction_id > 0 && book.rules.echoes_transaction_ids;
+        // From a charger that else repeats our numbers: the stop may belong to something else after
+        // all, and the real one still come.
+        out.is_doubtful = out.is_guess && book.rules.echoes_transaction_ids;
     }
     if (!out.transaction) {
         out.transaction = reconstruct(book, stop, now);

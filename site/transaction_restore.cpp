@@ -51,7 +51,11 @@ Transaction restored(db::TransactionStarted start, const std::vector<RegisterPoi
 
 Transaction restored(db::TransactionStarted start, db::TransactionStopped stop,
                      double power_watts_max) {
-    const RegisterPoint newest{static_cast<double>(stop.meter_stop_wh), stop.stopped_at};
+    // What a stop says that may be another's is no reading of this one's register.
+    const bool is_guess = stop.estimated && stop.reason != closed_by_start &&
+                          stop.reason != closed_by_available && stop.reason != closed_by_boot;
+    std::optional<RegisterPoint> newest;
+    if (!is_guess) newest = {static_cast<double>(stop.meter_stop_wh), stop.stopped_at};
     auto out = begun(std::move(start), newest, power_watts_max);
     out.stop = std::move(stop);
     return out;

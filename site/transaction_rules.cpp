@@ -22,6 +22,11 @@ bool is_same(const db::TransactionStarted& known, const db::TransactionStarted& 
            known.started_at == row.started_at && known.meter_start_wh == row.meter_start_wh;
 }
 
+// What cannot be told by its time has one that is not the charger's, or says nothing.
+bool is_time_believable(const db::TransactionStarted& start) {
+    return start.started_at >= believable_from && !start.implausible_start;
+}
+
 // The start of a transaction that we only know by its stop: the times and registers come from two
 // places in the charger, and its connector was not told.
 bool is_start_of_reconstructed(const TransactionBook& book, const Transaction& known,
@@ -35,6 +40,11 @@ bool is_start_of_reconstructed(const TransactionBook& book, const Transaction& k
         known.start.connector_id == 0 || known.start.connector_id == row.connector_id;
     return is_badge && is_connector && std::chrono::abs(apart) <= seconds{60} &&
            std::abs(std::int64_t{known.start.meter_start_wh} - row.meter_start_wh) <= 1;
+}
+
+// True if its own time and register tell it from others.
+bool can_be_told(const StartReceived& start) {
+    return start.meter_is_known && start.time_is_known && start.row.started_at >= believable_from;
 }
 
 // A start that came after its stop, or whose stop is still to come, may come again, however odd it
@@ -85,7 +95,7 @@ void put_energy(const Transaction& transaction, db::TransactionStopped& stop, bo
     if (meter_is_known) span.stop_wh = stop.meter_stop_wh;
     span.stopped_at = stop.stopped_at;
     span.stop_received_at = stop.received_at;
-    span.times_are_believable = start.started_at >= believable_from;
+    span.times_are_believable = is_time_believable(start);
     const auto energy = energy_of(transaction.energy, span, power_watts_max);
     stop.energy_wh = energy.wh;
     stop.energy_source = energy.source;
@@ -143,7 +153,7 @@ std::int32_t transaction_id_for(db::TransactionKey key) {
 
 bool is_implausible(const TransactionBook& book, const StartReceived& start) {
     const auto& row = start.row;
-    if (!start.meter_is_known || row.started_at < believable_from) return true;
+    if (!can_be_told(start)) return true;
     // Registers are those of connectors.
     const auto before = std::find_if(
         book.stopped.rbegin(), book.stopped.rend(),
@@ -162,9 +172,11 @@ Transaction* find_same_start(TransactionBook& book, const StartReceived& start) 
         if (!start.time_is_known) row.started_at = transaction.start.started_at;
         if (is_same(transaction.start, row)) return &transaction;
     }
-    const bool implausible = is_implausible(book, start);
+    // Queues are sent again as a whole: one that says what an earlier one said is that, however
+    // long ago it has stopped.
+    const bool has_words = can_be_told(start);
     for (auto& transaction : book.stopped) {
-        if (implausible && !may_begin_again(transaction)) continue;
+        if (!has_words && !may_begin_again(transaction)) continue;
         if (is_same(transaction.start, start.row)) return &transaction;
         if (is_start_of_reconstructed(book, transaction, start)) return &transaction;
     }
@@ -372,7 +384,7 @@ Energy energy_of(const Transaction& transaction, Timestamp now, double power_wat
     span.stop_wh = transaction.stop ? transaction.stop->meter_stop_wh : transaction.register_wh;
     span.stopped_at = transaction.stop ? transaction.stop->stopped_at : now;
     span.stop_received_at = transaction.stop ? transaction.stop->received_at : now;
-    span.times_are_believable = start.started_at >= believable_from;
+    span.times_are_believable = is_time_believable(start);
     return energy_of(transaction.energy, span, power_watts_max);
 }
 

@@ -62,13 +62,13 @@ struct StartReceived {
     bool time_is_known = true;   // else started_at is the time of receipt
 };
 
-// True if the start's time cannot tell it from an earlier, stopped one (ruling R7): before 2020, or
-// not after the last stop on its connector and received more than a minute after it with a lower
-// register than it ended with. A start with a guessed register is none that could be told, either.
+// True if the start's time is to be doubted (ruling R7): before 2020 or none, or not after the last
+// stop on its connector and received more than a minute after it with a lower register than it
+// ended with. A start with a guessed register cannot be told from an earlier, stopped one, either.
 bool is_implausible(const TransactionBook& book, const StartReceived& start);
 
-// The transaction that this start repeats (ruling R7): connector, idTag in any case, time and
-// register agree; or whose stop came before it, with what it had measured at its begin.
+// The transaction that this start repeats, ended or not (ruling R7): connector, idTag in any case,
+// time and register agree; or whose stop came before it, with what it had measured at its begin.
 Transaction* find_same_start(TransactionBook& book, const StartReceived& start);
 
 struct StartOutcome {

@@ -20,11 +20,16 @@ namespace {
 // A time that far ahead is no wrong time zone: by it, no later message would ever be the newer one.
 constexpr std::chrono::hours future_max{24};
 
+bool is_ahead(Timestamp at, Now now) { return at > now.wall + future_max; }
+
+// A clock that is wrong by years says nothing: what it stamps belongs to the day that it comes.
 template <class R>
 void correct_time(Context& on, Salvaged<R>& message) {
     auto& time = message.request.timestamp;
-    if (time <= on.now.wall + future_max) return;
-    count_deviation(on.charger, "future_timestamp", to_string(time), on.now.wall);
+    const bool is_future = is_ahead(time, on.now);
+    if (!is_future && time >= believable_from) return;
+    count_deviation(on.charger, is_future ? "future_timestamp" : "timestamp_before_2020",
+                    to_string(time), on.now.wall);
     time = on.now.wall;
     message.time_is_known = false;
 }
@@ -129,6 +134,10 @@ Transaction& begin_new(Context& on, StartReceived start,
                         std::to_string(out.ended->start.transaction_id), on.now.wall);
     }
     unit.emplace_back(out.begun->start);
+    if (out.begun->start.implausible_start) {
+        count_deviation(on.charger, "implausible_start", std::to_string(out.begun->start.id),
+                        on.now.wall);
+    }
     if (out.is_past) {
         unit.emplace_back(*out.begun->stop);
         count_deviation(on.charger, "start_after_its_end", std::to_string(out.begun->start.id),
@@ -178,6 +187,10 @@ StopReceived received_stop(const Context& on, const Salvaged<v16::StopTransactio
     if (request.idTag) out.row.id_tag = request.idTag->value;
     out.meter_is_known = stop.meter_is_known;
     if (request.transactionData) out.begin = begin_of(on.charger, *request.transactionData);
+    // Its transaction does not bear such a time, either.
+    if (out.begin && (out.begin->at < believable_from || is_ahead(out.begin->at, on.now))) {
+        out.begin.reset();
+    }
     out.connector_id = only_connector(on.charger);
     return out;
 }
@@ -236,9 +249,10 @@ void end_by(Context& on, const StopReceived& stop, const StopMatch& matched,
     // A stop that takes its place later must not take away what this one said.
     if (matched.is_doubtful) unit.emplace_back(orphan_of(stop, on.charger.settings.id));
     if (matched.meaning == StopMeaning::ends) {
-        // What may still run may still draw.
-        settle_end(site, on.charger, ended, matched.is_doubtful ? Bookings::keep : Bookings::end,
-                   on.now);
+        // What may still run may still draw: a number that could be another's is no sign of the
+        // end.
+        const bool may_run = matched.is_doubtful && stop.transaction_id > 0;
+        settle_end(site, on.charger, ended, may_run ? Bookings::keep : Bookings::end, on.now);
     } else if (!is_followed(on.charger, ended)) {
         transaction_over(site, on.charger, ended.start.connector_id, on.now);
         site.step_wanted = true;
@@ -332,9 +346,16 @@ v16::StartTransaction::Response take_start(Context& on,
     auto book = book_of(on.site, on.charger);
     Transaction* known = find_same_start(book, received);
     auto verdict = tapped(on, request, known != nullptr);
+    auto& status = verdict.id_tag_info.status;
+    // What was refused once stays refused, or a repeat would get energy that nobody counts.
+    if (known && status == v16::AuthorizationStatus::Accepted) {
+        const auto first =
+            enumerator_from_name<v16::AuthorizationStatus>(known->start.authorization);
+        status = first.value_or(status);
+    }
     if (!known) {
         check_reservation(on.site, on.charger, request, on.now);
-        received.row.authorization = enumerator_name(verdict.id_tag_info.status);
+        received.row.authorization = enumerator_name(status);
         known = &begin_new(on, std::move(received), request.reservationId);
         if (on.site.log) {
             on.site.log("transaction_started",
@@ -391,7 +412,7 @@ v16::StopTransaction::Response take_stop(Context& on,
 void follow_energy(const Context& on, Transaction& transaction, const MeterSnapshot& snapshot,
                    bool history) {
     EnergyReading reading;
-    reading.at = snapshot.at;
+    reading.at = snapshot.at < believable_from ? on.now.wall : snapshot.at;
     reading.register_wh = snapshot.energy_register_wh;
     reading.begin_wh = snapshot.transaction_begin_wh;
     reading.end_wh = snapshot.transaction_end_wh;

@@ -12,6 +12,7 @@
 #include "app/commands/badge_taps.hpp"
 #include "app/commands/commands.hpp"
 #include "app/commands/database.hpp"
+#include "app/commands/rest.hpp"
 #include "base/codec.hpp"
 #include "db/administration.hpp"
 #include "site/badges.hpp"
@@ -48,6 +49,7 @@ const db::BadgeSaved* find(const std::vector<db::BadgeSaved>& present, const std
 }
 
 int add(const AddOptions& options) {
+    if (refused_for_token()) return 1;
     auto badge = options.badge;
     badge.status = "active";
     const bool has_times = read_time("--valid-from", options.valid_from, badge.valid_from) &&
@@ -140,6 +142,7 @@ int show(const std::string& id_tag, bool json) {
 // Changes a badge as `change_badge` does; `done` is what is said of it then.
 int change(const std::string& id_tag, const std::function<void(db::BadgeSaved&)>& change_badge,
            const char* done) {
+    if (refused_for_token()) return 1;
     return with_database([&](const std::string& url) {
         bool is_known = false;
         std::vector<Violation> violations;
@@ -155,7 +158,7 @@ int change(const std::string& id_tag, const std::function<void(db::BadgeSaved&)>
             }
             auto entry = db::command_line_entry("update", "badge", after.id_tag);
             entry.before = RawJson{api::audit_json(*before)};
-            entry.after = RawJson{api::audit_json(after)};
+            entry.after = RawJson{api::audit_json(after, before)};
             return std::vector<db::Record>{std::move(after), std::move(entry)};
         });
         if (!is_known) return fail("there is no badge " + id_tag);
@@ -172,6 +175,7 @@ int set_status(const std::string& id_tag, const char* status, const char* done) 
 }
 
 int remove(const std::string& id_tag) {
+    if (refused_for_token()) return 1;
     return with_database([&](const std::string& url) {
         bool is_known = false;
         db::edit_badges(url, [&](const std::vector<db::BadgeSaved>& present) {

@@ -9,6 +9,7 @@
 
 #include "api/badge_view.hpp"
 #include "app/commands/database.hpp"
+#include "app/commands/rest.hpp"
 #include "db/administration.hpp"
 #include "site/badge_table.hpp"
 
@@ -46,7 +47,8 @@ void print(const site::TableLine& line) {
     std::puts("");
 }
 
-int report(const std::string& path, const site::BadgeImport& import, bool dry_run) {
+int report(const std::string& path, const site::BadgeImport& import, const site::KnownPlaces& known,
+           bool dry_run) {
     for (const auto& line : import.lines) {
         for (const auto& violation : line.violations) {
             fail(path + ":" + std::to_string(line.line) + ": " + violation.pointer.substr(1) +
@@ -55,12 +57,17 @@ int report(const std::string& path, const site::BadgeImport& import, bool dry_ru
     }
     if (import.refused > 0) return fail("nothing was changed");
     for (const auto& line : import.lines) print(line);
+    for (const auto& warning : site::warnings_of(import, known)) {
+        fail("warning: " + path + ":" + std::to_string(warning.line) + ": " + warning.field + ": " +
+             warning.detail);
+    }
     std::printf("%d created, %d changed, %d unchanged%s\n", import.created, import.changed,
                 import.unchanged, dry_run ? "; nothing was stored (--dry-run)" : "");
     return 0;
 }
 
 int import_table(const std::string& path, bool dry_run) {
+    if (!dry_run && refused_for_token()) return 1;
     const auto text = content(path);
     if (!text) return fail("cannot read " + path);
     return with_database([&](const std::string& url) {
@@ -83,7 +90,9 @@ int import_table(const std::string& path, bool dry_run) {
         if (const auto* error = std::get_if<CsvError>(&planned)) {
             return fail(path + ":" + std::to_string(error->line) + ": " + error->detail);
         }
-        return report(path, std::get<site::BadgeImport>(planned), dry_run);
+        site::KnownPlaces known;
+        for (const auto& charge_point : db::charge_points(url)) known.add(charge_point);
+        return report(path, std::get<site::BadgeImport>(planned), known, dry_run);
     });
 }
 

@@ -10,12 +10,16 @@
 #include <fstream>
 #include <memory>
 #include <thread>
+#include <variant>
+
+#include <boost/describe/class.hpp>
 
 #include "app/commands/database.hpp"
 #include "app/config.hpp"
 #include "app/data_directory.hpp"
 #include "base/secrets.hpp"
-#include "db/administration.hpp"
+#include "db/error.hpp"
+#include "db/lent_token.hpp"
 
 namespace busbar::app::commands {
 namespace {
@@ -39,27 +43,30 @@ struct PageView {
 };
 BOOST_DESCRIBE_STRUCT(PageView, (), (items, next))
 
+// The token that was given to this command; empty: none.
+std::string given_token() {
+    const char* given = std::getenv("BUSBAR_TOKEN");
+    return given ? given : "";
+}
+
 // A token for this one command, where none was given: whoever may use the database may do all that
 // a token could.
 class BorrowedToken {
 public:
     BorrowedToken(std::string database_url, std::string_view name, std::string_view role)
         : database_url_(std::move(database_url)) {
-        const char* given = std::getenv("BUSBAR_TOKEN");
-        if (given != nullptr && *given != '\0') {
-            secret_ = given;
-            return;
-        }
+        secret_ = given_token();
+        if (!secret_.empty()) return;
         secret_ = new_token_secret();
-        id_ = db::create_token(database_url_, std::string{name}, std::string{role},
-                               token_hash(secret_));
+        id_ = db::lend_token(database_url_, std::string{name}, std::string{role},
+                             token_hash(secret_));
     }
     ~BorrowedToken() {
         if (!id_) return;
         try {
-            db::revoke_token(database_url_, *id_);
+            db::take_back_token(database_url_, *id_);
         } catch (const db::DatabaseError& error) {
-            fail("token " + std::to_string(*id_) + " could not be revoked: " + error.what());
+            fail("token " + std::to_string(*id_) + " has to be revoked by hand: " + error.what());
         }
     }
     BorrowedToken(const BorrowedToken&) = delete;
@@ -146,6 +153,14 @@ std::string server_url(const Config& config) {
 }
 
 }  // namespace
+
+bool refused_for_token() {
+    if (given_token().empty()) return false;
+    fail(
+        "BUSBAR_TOKEN is set, but this command writes into the database itself, whatever that "
+        "token may do: run it without (env -u BUSBAR_TOKEN ...), or use the REST interface");
+    return true;
+}
 
 std::string url_segment(std::string_view text) {
     const std::unique_ptr<char, decltype(&curl_free)> escaped{

@@ -29,6 +29,10 @@ struct RestAnswer {
     bool is_good() const { return status >= 200 && status < 300; }
 };
 
+// True after saying on stderr that this command does nothing with BUSBAR_TOKEN set: it would write
+// into the database past the server, which alone knows what the token may do, and as nobody.
+bool refused_for_token();
+
 // Text as one segment of a path or a query, percent-encoded.
 std::string url_segment(std::string_view text);
 

@@ -1,5 +1,5 @@
-// `busbar transaction list|show|meter-values|correct|stop|close`: what was charged, through the
-// running server, which knows what is running.
+// `busbar transaction list|orphans|show|meter-values|correct|stop|close`: what was charged, through
+// the running server, which knows what is running.
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -61,6 +61,28 @@ int list(const ListOptions& options) {
     });
 }
 
+int list_orphans(const ListOptions& options) {
+    return with_server("viewer", [&](RestClient& client) {
+        const auto items = ask_for_items(client, {.path = "/orphan-stops", .query = options.query},
+                                         options.limit.value_or(100));
+        if (!items) return 1;
+        if (options.json) {
+            print_json(*items);
+            return 0;
+        }
+        print_table(*items,
+                    {{"id", 8},
+                     {"chargePoint", 16},
+                     {"transactionId", 10},
+                     {"idTag", 20},
+                     {"stoppedAt", 24},
+                     {"meterStopWh", 9},
+                     {"stopReason", 12}},
+                    "no stops without a transaction");
+        return 0;
+    });
+}
+
 int show(std::int64_t id, bool json) {
     return with_server("viewer", [&](RestClient& client) {
         const auto answer = client.ask_for({.path = path_of(id)});
@@ -113,17 +135,23 @@ int stop(std::int64_t id, bool by_force) {
     });
 }
 
+// An option that narrows a list by a parameter of the question.
+void hang_filter(CLI::App& command, const std::shared_ptr<ListOptions>& options,
+                 const std::string& option, const std::string& parameter, const std::string& help) {
+    command.add_option_function<std::string>(
+        option,
+        [options, parameter](const std::string& value) {
+            options->query.emplace_back(parameter, value);
+        },
+        help);
+}
+
 void hang_list(CLI::App& transaction, int& exit_code) {
     auto options = std::make_shared<ListOptions>();
     auto* command = transaction.add_subcommand("list", "Transactions, newest first");
     const auto add_filter = [&](const std::string& option, const std::string& parameter,
                                 const std::string& help) {
-        command->add_option_function<std::string>(
-            option,
-            [options, parameter](const std::string& value) {
-                options->query.emplace_back(parameter, value);
-            },
-            help);
+        hang_filter(*command, options, option, parameter, help);
     };
     command->add_flag_callback(
         "--active", [options] { options->query.emplace_back("active", "true"); },
@@ -139,6 +167,22 @@ void hang_list(CLI::App& transaction, int& exit_code) {
     auto* json = command->add_flag("--json", options->json, "As JSON");
     command->add_flag("--csv", options->csv, "As a table, at most 10,000 rows")->excludes(json);
     command->callback([options, &exit_code] { exit_code = list(*options); });
+}
+
+void hang_orphans(CLI::App& transaction, int& exit_code) {
+    auto options = std::make_shared<ListOptions>();
+    auto* command = transaction.add_subcommand(
+        "orphans", "Stops that fit no transaction, newest first: their energy is in no report");
+    const auto add_filter = [&](const std::string& option, const std::string& parameter,
+                                const std::string& help) {
+        hang_filter(*command, options, option, parameter, help);
+    };
+    add_filter("--charge-point", "chargePoint", "Of this charge point");
+    add_filter("--from", "from", "Received then or later, RFC 3339 date-time");
+    add_filter("--to", "to", "Received before");
+    command->add_option("--limit", options->limit, "How many (default 100)");
+    command->add_flag("--json", options->json, "As JSON");
+    command->callback([options, &exit_code] { exit_code = list_orphans(*options); });
 }
 
 void hang_correct(CLI::App& transaction, int& exit_code) {
@@ -190,6 +234,7 @@ void add_transaction(CLI::App& root, int& exit_code) {
     auto* transaction = root.add_subcommand("transaction", "What was charged, and corrections");
     transaction->require_subcommand(1);
     hang_list(*transaction, exit_code);
+    hang_orphans(*transaction, exit_code);
 
     auto id = std::make_shared<std::int64_t>(0);
     auto json = std::make_shared<bool>(false);

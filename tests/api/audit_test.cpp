@@ -57,7 +57,9 @@ TEST_F(Audit, NobodyIsNamed) {
         EXPECT_THAT(to_json(entry), Not(HasSubstr("Ann")));
     }
     EXPECT_THAT(entries().at(0).after->text, HasSubstr(R"x("label":"(set)","holder":"(set)")x"));
-    EXPECT_THAT(entries().at(1).after->text, HasSubstr(R"x("label":"(set)","holder":null)x"));
+    EXPECT_THAT(entries().at(1).after->text, HasSubstr(R"x("label":"(changed)","holder":null)x"));
+    EXPECT_THAT(entries().at(3).after->text,
+                HasSubstr(R"x("label":"(changed)","holder":"(set)")x"));
 
     journal.units.clear();
     desk.start_transaction("CP1", link, "A1");
@@ -75,6 +77,28 @@ TEST_F(Audit, NobodyIsNamed) {
     EXPECT_THAT(found[0].before->text, HasSubstr(R"x("idTag":"(set)")x"));
     EXPECT_EQ(found[1].after->text, R"x({"connectorId":1,"idTag":"(set)"})x");
     EXPECT_THAT(found[2].after->text, HasSubstr(R"x("parentIdTag":"(set)","reservationId":7)x"));
+}
+
+TEST_F(Audit, AnotherTextIsToldFromTheSame) {
+    desk.ask("POST", "/api/v1/badges",
+             R"({"idTag":"A1","label":"a","holder":"b","email":"c@example.org","note":"d"})");
+    desk.ask("PATCH", "/api/v1/badges/A1", R"({"status":"blocked","label":"a"})");
+    desk.ask("PATCH", "/api/v1/badges/A1", R"({"holder":"B","email":"C@example.org","note":"D"})");
+    desk.ask("POST", "/api/v1/groups", R"({"name":"G","note":"e"})");
+    desk.ask("PATCH", "/api/v1/groups/G", R"({"costCentre":"7"})");
+    desk.ask("PATCH", "/api/v1/groups/G", R"({"note":"E"})");
+    const auto found = entries();
+    ASSERT_EQ(found.size(), 6U);
+    const auto same = R"x("label":"(set)","holder":"(set)","email":"(set)")x";
+    EXPECT_THAT(found[1].before->text, HasSubstr(same));
+    EXPECT_THAT(found[1].after->text, HasSubstr(same));
+    EXPECT_THAT(found[1].after->text, HasSubstr(R"x("note":"(set)")x"));
+    EXPECT_THAT(found[2].before->text, HasSubstr(same));
+    EXPECT_THAT(found[2].after->text,
+                HasSubstr(R"x("label":"(set)","holder":"(changed)","email":"(changed)")x"));
+    EXPECT_THAT(found[2].after->text, HasSubstr(R"x("note":"(changed)")x"));
+    EXPECT_THAT(found[4].after->text, HasSubstr(R"x("note":"(set)")x"));
+    EXPECT_THAT(found[5].after->text, HasSubstr(R"x("note":"(changed)")x"));
 }
 
 TEST_F(Audit, EditsOfChargePointsAreNotedWithoutPasswords) {

@@ -25,7 +25,7 @@ TEST_F(BadgeImport, TellsLineByLineWhatItDid) {
         R"({"line":3,"idTag":"A2","result":"unchanged","changes":[],"errors":[]},)"
         R"({"line":4,"idTag":"A3","result":"created","changes":[)"
         R"({"field":"status","from":null,"to":"active"},)"
-        R"({"field":"maxActiveTransactions","from":null,"to":"1"}],"errors":[]}]})";
+        R"({"field":"maxActiveTransactions","from":null,"to":"1"}],"errors":[]}],"warnings":[]})";
 
     EXPECT_EQ(import(table, "?dryRun=true")->body, R"({"dryRun":true,)" + lines);
     EXPECT_TRUE(journal.units.empty());
@@ -49,6 +49,16 @@ TEST_F(BadgeImport, TellsLineByLineWhatItDid) {
 
     EXPECT_THAT(import(table)->body, HasSubstr(R"("created":0,"changed":0,"unchanged":3)"));
     EXPECT_EQ(journal.units.size(), 1U) << "nothing to store the second time";
+}
+
+TEST_F(BadgeImport, WarnsOfPlacesThatAreNotThere) {
+    const auto link = desk.connect("CP1");
+    const std::string table = "idTag,chargePoints\nA1,cp1\nA2,CP1|NOPE\n";
+    EXPECT_THAT(import(table, "?dryRun=true")->body,
+                HasSubstr(R"("warnings":[{"line":3,"field":"chargePoints",)"
+                          R"("detail":"there is no charge point NOPE yet"}]})"));
+    EXPECT_EQ(import(table)->status, 200);
+    EXPECT_TRUE(desk.site.badges.contains("A2")) << "all the same";
 }
 
 TEST_F(BadgeImport, OneBadLineChangesNothing) {

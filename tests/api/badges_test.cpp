@@ -124,6 +124,28 @@ TEST_F(Badges, TellHowTheyAreUsed) {
     EXPECT_EQ(header(*desk.ask("GET", "/api/v1/badges/A1"), "ETag"), tag) << "no edit";
 }
 
+TEST_F(Badges, TheEnergyOfTheMonthHasWhatRuns) {
+    desk.ask("POST", "/api/v1/badges", R"({"idTag":"A1","monthlyEnergyQuotaWh":1500})");
+    desk.ask("POST", "/api/v1/badges", R"({"idTag":"B2"})");
+    const auto link = desk.connect("CP1");
+    desk.start_transaction("CP1", link, "a1", 100, "2026-05-01T07:30:00Z");
+    const auto id = desk.site.find("CP1")->open.at(0).start.transaction_id;
+    desk.say("CP1", link,
+             R"([2,"m","MeterValues",{"connectorId":1,"transactionId":)" + std::to_string(id) +
+                 R"(,"meterValue":[{"timestamp":"2026-05-01T07:59:00Z",)" +
+                 R"("sampledValue":[{"value":"1600"}]}]}])");
+    const auto energy_of = [&](const std::string& id_tag) {
+        return member(desk.ask("GET", "/api/v1/badges/" + id_tag)->body, "energyThisMonthWh");
+    };
+    EXPECT_EQ(energy_of("A1"), "1500");
+    EXPECT_EQ(energy_of("B2"), "0");
+    EXPECT_EQ(member(desk.ask("GET", "/api/v1/badges?text=a1")->body, "energyThisMonthWh"), "1500");
+    desk.say("CP1", link,
+             R"([2,"t","StopTransaction",{"transactionId":)" + std::to_string(id) +
+                 R"(,"meterStop":1700,"timestamp":"2026-05-01T08:00:00Z"}])");
+    EXPECT_EQ(energy_of("A1"), "1600") << "once, not twice";
+}
+
 TEST_F(Badges, EveryChangeIsInTheAuditLogOfItsUnit) {
     desk.ask_as("operator", "POST", "/api/v1/badges",
                 R"({"idTag":"A1","holder":"Ann","email":"a@example.org","note":"n","label":"L"})");

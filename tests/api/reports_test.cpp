@@ -144,6 +144,24 @@ TEST_F(Reports, CostsComeFromTheTariffs) {
     EXPECT_EQ(member(corrected, "corrected"), "1");
 }
 
+TEST_F(Reports, StopsWithoutAStartAreCounted) {
+    const auto add_orphan = [&](int number, const std::string& received) {
+        sql("INSERT INTO orphan_stop (charge_point, transaction_id, meter_stop_wh, stopped_at, "
+            "received_at, reason) SELECT 'CP1', n, n, '" +
+            received + "', '" + received + "', 'Local' FROM generate_series(1, " +
+            std::to_string(number) + ") AS n");
+    };
+    const auto orphans = [&] {
+        return member(report("?from=2027-01-01&to=2027-01-31").body, "orphanStops");
+    };
+    EXPECT_EQ(orphans(), "0");
+    add_orphan(7, "2026-12-31T22:59:59Z");
+    add_orphan(2001, "2026-12-31T23:00:00Z");
+    add_orphan(1, "2027-01-31T22:59:59Z");
+    add_orphan(9, "2027-01-31T23:00:00Z");
+    EXPECT_EQ(orphans(), "2002") << "over pages, of these days only";
+}
+
 TEST_F(Reports, DocumentsComeInFourShapes) {
     add_session(1, "=A", "2027-01-10T20:00Z", "2027-01-10T22:00Z", 10'000);
     const std::string january = "?from=2027-01-01&to=2027-01-31&lang=fr&format=";

@@ -273,6 +273,53 @@ TEST_F(Corrections, CountFromThenOnAndTheChargersWordsStay) {
     EXPECT_EQ(ask("GET", "/api/v1/transactions/1").body, back.body);
 }
 
+TEST_F(Corrections, AnotherPayerIsToldFromTheSame) {
+    stop();
+    EXPECT_EQ(ask("PATCH", "/api/v1/badges/Bob", R"({"costCentre":"7"})").status, 200);
+    EXPECT_EQ(ask("POST", "/api/v1/badges", R"({"idTag":"Cleo","costCentre":"8"})").status, 201);
+    for (const std::string body :
+         {R"({"badge":"Bob","note":"a"})", R"({"badge":"Cleo"})", R"({"note":"b"})"}) {
+        EXPECT_EQ(correct(body).status, 200) << body;
+        desk->now.wall += std::chrono::seconds{1};
+    }
+    const auto told = [&](const std::string& member) {
+        return test::cluster().sql("SELECT string_agg(" + member +
+                                       ", ' ' ORDER BY id) FROM audit_log "
+                                       "WHERE object_kind = 'transaction'",
+                                   name_);
+    };
+    EXPECT_EQ(told("after->>'badge'"), "(corrected) (changed) (corrected)");
+    EXPECT_EQ(told("after->>'note'"), "(set) (set) (changed)");
+    EXPECT_EQ(told("coalesce(before->>'costCentre', '-')"), "- 7 8");
+    EXPECT_EQ(told("after->>'costCentre'"), "7 8 8");
+}
+
+TEST_F(Corrections, OfABadgeBringItsGroupAndCostCentre) {
+    stop();
+    EXPECT_EQ(ask("POST", "/api/v1/groups", R"({"name":"fleet","costCentre":"CC-F"})").status, 201);
+    EXPECT_EQ(ask("POST", "/api/v1/badges", R"({"idTag":"Cleo","group":"fleet"})").status, 201);
+    EXPECT_EQ(ask("PATCH", "/api/v1/badges/Bob", R"({"costCentre":"CC-B"})").status, 200);
+    const auto payer = [&] {
+        return test::cluster().sql(
+            "SELECT badge, badge_group, cost_centre FROM transaction_in_force", name_);
+    };
+    const auto is_told = [&](const std::string& correction, const std::string& owner) {
+        const auto answer = correct(correction);
+        EXPECT_THAT(answer.body, HasSubstr(owner));
+        EXPECT_EQ(ask("GET", "/api/v1/transactions/1").body, answer.body);
+    };
+    is_told(R"({"badge":"Cleo"})", R"("badge":"Cleo","group":"fleet","costCentre":"CC-F")");
+    EXPECT_EQ(payer(), "Cleo|fleet|CC-F");
+    EXPECT_EQ(ids_in(ask("GET", "/api/v1/transactions?costCentre=cc-f").body).size(), 1U);
+    // As it was then, whatever becomes of it.
+    EXPECT_EQ(ask("PATCH", "/api/v1/groups/fleet", R"({"costCentre":"CC-G"})").status, 200);
+    is_told(R"({"note":"lent"})", R"("costCentre":"CC-F")");
+    is_told(R"({"badge":"Bob"})", R"("badge":"Bob","group":null,"costCentre":"CC-B")");
+    EXPECT_EQ(payer(), "Bob||CC-B");
+    is_told(R"({"badge":null})", R"("badge":"Ann","group":null,"costCentre":null)");
+    EXPECT_EQ(payer(), "Ann||");
+}
+
 TEST_F(Corrections, TheSecondOfTwoEditorsIsTold) {
     stop();
     const auto seen = header(ask("GET", "/api/v1/transactions/1"), "ETag");

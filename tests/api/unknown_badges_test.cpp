@@ -132,6 +132,13 @@ TEST_F(UnknownBadges, LearningEndsWhenItIsGivenUp) {
     EXPECT_THAT(
         pointers_in(*desk.ask("POST", "/api/v1/badges/learn", R"({"chargePointId":"CP9"})")),
         ElementsAre("/chargePointId"));
+    EXPECT_THAT(pointers_in(*desk.ask("POST", "/api/v1/badges/learn",
+                                      R"({"seconds":1,"chargePointId":"CP9","colour":"red"})")),
+                ::testing::UnorderedElementsAre("/seconds", "/chargePointId", "/colour"));
+    EXPECT_THAT(pointers_in(*desk.ask("POST", "/api/v1/badges/learn",
+                                      R"({"seconds":"long","chargePointId":"CP9"})")),
+                ::testing::UnorderedElementsAre("/seconds", "/chargePointId"));
+    EXPECT_THAT(desk.ask("GET", "/api/v1/badges/learn")->body, HasSubstr(R"("active":false)"));
     for (const std::string method : {"POST", "GET", "DELETE"}) {
         EXPECT_EQ(desk.ask_as("viewer", method, "/api/v1/badges/learn")->status, 403);
     }

@@ -108,12 +108,18 @@ TEST(Restore, KnowsHowMuchARunningTransactionHasUsed) {
     ended.start.id = 3;
     ended.stop = {.id = 3, .meter_stop_wh = 504'000, .stopped_at = Timestamp{2h}};
     ended.stop.estimated = true;
+    ended.stop.reason = site::closed_by_available;
+    // A stop that may be another's says nothing of this one's register.
+    auto& guessed = snapshot.recent_transactions.emplace_back(ended);
+    guessed.start.id = guessed.stop.id = 4;
+    guessed.stop.reason = "Local";
     restore(site, std::move(snapshot), {Instant{1h}, Timestamp{5h}});
     const auto& charger = *site.find("CP1");
     EXPECT_EQ(charger.open[0].register_wh, 510'000);
     EXPECT_EQ(charger.open[0].register_at, Timestamp{3h});
     EXPECT_EQ(charger.open[0].energy.rises_wh, 10'000);
     EXPECT_EQ(charger.stopped[0].energy.rises_wh, 4'000);
+    EXPECT_EQ(charger.stopped[1].energy.rises_wh, 0);
 }
 
 // A value in kWh, or 0, that was not believed when it came.

@@ -46,6 +46,16 @@ class Tolerance(ConformanceTest):
             charger.confirmed("MeterValues", VALUES, CONNECTOR=1, MORE="",
                               SAMPLES=f'{{"value":"21","measurand":"Temperature","unit":"{unit}"}}')
         self.assertEqual(charger.stop(number), {})
+        # Money is not refused here, either, where it can be understood.
+        number = charger.call("StartTransaction",
+                              '{"connectorId":"1","idTag":"VALID","meterStart":1000,'
+                              '"timestamp":"$NOW"}')["transactionId"]
+        charger.confirmed("MeterValues", '{"connectorId":1,"meterValue":{"timestamp":"$NOW",'
+                                         '"sampledValue":[{"value":"1500"}]}}')
+        charger.confirmed("StopTransaction", '{"transactionId":$TX,"timestamp":"$NOW"}', TX=number)
+        stored = self.transaction(charger, number)
+        self.assertIsNotNone(stored["stoppedAt"])
+        self.assertEqual(stored["energyWh"], 500)
 
     def test_timestamps(self):
         """Item 17. Ruling R14: fractions and offsets are understood, none means UTC."""

@@ -139,6 +139,45 @@ class Commands(IntegrationTest):
         self.assertNotIn('"ANN"', json.dumps(rows))
         self.assertIn("tariff", self.run_command("audit", "--kind", "tariff", "--limit", "1"))
 
+    def test_a_token_is_not_written_around(self):
+        self.run_command("badge", "add", "OK2")
+        file = self.server.folder / "badges.csv"
+        file.write_text("idTag\nOK3\n")
+        tokens = {role: self.server.token(role) for role in ("operator", "viewer")}
+        known = self.json_of("token", "list")
+        noted = len(self.json_of("audit"))
+        for token in (tokens["operator"], tokens["viewer"], "nope"):
+            self.server.environment["BUSBAR_TOKEN"] = token
+            for arguments in (("add", "OK3"), ("edit", "OK2", "--label", "x"), ("block", "OK2"),
+                              ("unblock", "OK2"), ("remove", "OK2"), ("import", str(file))):
+                self.assertIn("BUSBAR_TOKEN", self.refused("badge", *arguments), arguments)
+            self.run_command("badge", "import", str(file), "--dry-run")
+        self.assertIn("unknown", self.refused("group", "set", "staff", "--label", "x"))
+        self.server.environment["BUSBAR_TOKEN"] = tokens["viewer"]
+        self.assertIn("operator", self.refused("group", "set", "staff", "--label", "x"))
+        self.server.environment["BUSBAR_TOKEN"] = ""
+        badge, = self.json_of("badge", "list")
+        self.assertEqual((badge["idTag"], badge["status"], badge["label"]), ("OK2", "active", None))
+        self.assertEqual(len(self.json_of("audit")), noted)
+        # What commands borrow themselves leaves nothing behind.
+        self.run_command("group", "set", "staff", "--label", "x")
+        self.assertEqual([row["name"] for row in self.json_of("token", "list")],
+                         [row["name"] for row in known])
+        self.assertEqual(len(self.json_of("audit", "--kind", "token")), 2)
+
+    def test_stops_that_fit_nothing(self):
+        self.assertIn("no stops", self.run_command("transaction", "orphans"))
+        self.charger.stop(4711, 12345)
+        orphan, = self.json_of("transaction", "orphans", "--charge-point", "CP1")
+        self.assertEqual((orphan["transactionId"], orphan["meterStopWh"]), (4711, 12345))
+        self.assertIn("4711", self.run_command("transaction", "orphans"))
+        self.assertEqual(self.json_of("transaction", "orphans", "--charge-point", "CP2"), [])
+        today = datetime.date.today()
+        report = json.loads(self.run_command(
+            "report", "--format", "json", "--from", str(today - datetime.timedelta(days=1)),
+            "--to", str(today + datetime.timedelta(days=1))))
+        self.assertEqual((report["orphanStops"], report["total"]["sessions"]), (1, 0))
+
     def test_without_a_server(self):
         self.server.stop()
         self.assertIn("does the server run?", self.refused("transaction", "list"))

@@ -22,6 +22,10 @@ NO_CHARGE = {"badge-suffix", "badge-empty", "badge-long"}
 NO_STOP = {"no-stop", "splits-charges", "no-start", "forget-unanswered", "stop-late",
            "stop-before-start", "cut-links", "flapping", "reconnect-storm", "short-connections",
            "half-open", "double-connection", "restarts-in-charge", "power-cuts"}
+# As which their last state can be known.
+STATES = {"Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"}
+# With what error; others say that all is well.
+ERRORS = {"unknown-error-code": {"OtherError"}, "error-while-fine": {"OtherError", "NoError"}}
 # What they are counted under.
 KINDS = {
     "message-id-number": "message_id_not_text", "unknown-actions": "unknown_action",
@@ -135,6 +139,7 @@ class Misbehaviour(IntegrationTest):
         say(f"{family}: {len(results)} ways to misbehave, "
             f"{sum(numbers[1] for _, numbers in results.values())} sessions, "
             f"{len(limited)} chargers limited")
+        return results
 
     def test_handshake(self):
         self.check("handshake")
@@ -152,7 +157,17 @@ class Misbehaviour(IntegrationTest):
         self.check("meter-values")
 
     def test_status(self):
-        self.check("status")
+        """Whatever they call it, the state of each connector is known, and nothing is refused."""
+        for name, (identity, _) in self.check("status").items():
+            with self.subTest(name):
+                connectors = [each for each in self.ask(f"/charge-points/{identity}")["connectors"]
+                              if each["connectorId"] > 0]
+                self.assertTrue(connectors)
+                for each in connectors:
+                    self.assertIn(each["status"], STATES, each)
+                    self.assertIn(each["errorCode"], ERRORS.get(name, {"NoError"}), each)
+        self.assertEqual(self.query("SELECT charge_point, action, violation FROM message_log "
+                                    "WHERE direction = 'out' AND type = 'CALLERROR'"), [])
 
     def test_commands(self):
         self.check("commands")

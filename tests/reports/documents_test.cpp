@@ -46,9 +46,28 @@ TEST(Documents, JsonSaysEverythingInWhBothCentsAndSeconds) {
         R"j("tax":"0.80","durationSeconds":3661,"estimated":1,"corrected":0,)j"
         R"j("withoutTariff":0}],"total":{"sessions":1,"energyWh":12345,"cost":"4.81",)j"
         R"j("tax":"0.80","durationSeconds":3661,"estimated":1,"corrected":0,)j"
-        R"j("withoutTariff":0}})j");
+        R"j("withoutTariff":0},"orphanStops":0})j");
     EXPECT_THAT(json_of(energy_report(question(By::group), {})),
                 HasSubstr(R"("currency":null,"createdAt":"2027-04-01T06:05:00.000Z","rows":[],)"));
+}
+
+TEST(Documents, TellOfStopsThatNoStartWasFoundFor) {
+    auto asked = question(By::badge);
+    asked.orphan_stops = 3;
+    const auto report = energy_report(asked, {});
+    EXPECT_THAT(json_of(report), testing::EndsWith(R"("orphanStops":3})"));
+    // The words themselves are compressed: the note is a line more, and takes its room.
+    auto full = report_of(1);
+    for (; pages_of(full, Language::german) == 1; full.rows.push_back(full.rows.back())) {
+    }
+    full.rows.pop_back();
+    ASSERT_EQ(pages_of(full, Language::german), 1);
+    full.orphan_stops = 3;
+    EXPECT_EQ(pages_of(full, Language::german), 2);
+    for (const auto language :
+         {Language::english, Language::french, Language::dutch, Language::german}) {
+        EXPECT_THAT(filled(words_of(language).note_orphans, "17"), HasSubstr(": 17."));
+    }
 }
 
 TEST(Documents, CsvIsReadBackAndHoldsNoFormulas) {

@@ -80,10 +80,26 @@ TEST(BadgeTable, ChangesOnlyWhatHasAColumn) {
     EXPECT_FALSE(import.lines[0].changes[0].to);
 }
 
+TEST(BadgeTable, AnEmptyCellOfWhatIsAlwaysThereIsTheUsual) {
+    auto present = badge("A1");
+    present.status = "blocked";
+    present.max_active_transactions = 3;
+    const auto import =
+        plan("idTag,status,maxActiveTransactions\nA1,,\nA2,,\n", by_id_tag({present}));
+    ASSERT_EQ(import.badges.size(), 2U);
+    for (const auto& read : import.badges) {
+        EXPECT_EQ(read.status, "active");
+        EXPECT_EQ(read.max_active_transactions, 1);
+    }
+    EXPECT_EQ(import.lines[0].changes.size(), 2U) << "and it is told";
+    EXPECT_EQ(import.lines[0].changes[0].from, "blocked");
+    EXPECT_EQ(import.lines[0].changes[0].to, "active");
+}
+
 TEST(BadgeTable, SaysWhatWouldBeAccepted) {
     EXPECT_THAT(refusal("idTag,validUntil\nA1,2027-01-01\n"), HasSubstr("/validUntil: must be"));
-    EXPECT_THAT(refusal("idTag,status\nA1,\n"), HasSubstr("/status: must be active or blocked"));
-    EXPECT_THAT(refusal("idTag,maxActiveTransactions\nA1,\n"), HasSubstr("from 0 to 1000"));
+    EXPECT_THAT(refusal("idTag,status\nA1,on\n"), HasSubstr("/status: must be active or blocked"));
+    EXPECT_THAT(refusal("idTag,maxActiveTransactions\nA1,-\n"), HasSubstr("from 0 to 1000"));
     EXPECT_THAT(refusal("idTag,maxActiveTransactions\nA1,1001\n"), HasSubstr("0 to 1000"));
     EXPECT_THAT(refusal("idTag,monthlyEnergyQuotaWh\nA1,1.5\n"), HasSubstr("whole number"));
     EXPECT_THAT(refusal("idTag,priorityClass\nA1,10\n"), HasSubstr("/priorityClass: must be 0"));
@@ -96,6 +112,26 @@ TEST(BadgeTable, SaysWhatWouldBeAccepted) {
     EXPECT_THAT(refusal("idTag\n4.01E+12\n"), HasSubstr("spreadsheet"));
     EXPECT_EQ(refusal("idTag\n4.01E+12\n", by_id_tag({badge("4.01E+12")})), "");
     EXPECT_EQ(refusal("idTag\n04E12345\n"), "");
+}
+
+TEST(BadgeTable, WarnsOfPlacesThatAreNotThere) {
+    db::ChargePointSaved garage;
+    garage.id = "CP1";
+    garage.groups = {"North"};
+    KnownPlaces known;
+    known.add(garage);
+    const auto same = badge("B0");
+    const auto import = plan(
+        "idTag,chargePoints,chargePointGroups,status\nB0,,,\nA0,CP8,,on\nA1,cp1|CP9,north,\n"
+        "A2,cp9,south,\nA3,,South,\n",
+        by_id_tag({same}));
+    std::string told;
+    for (const auto& warning : warnings_of(import, known)) {
+        told += std::to_string(warning.line) + " " + warning.field + ": " + warning.detail + "\n";
+    }
+    EXPECT_EQ(told,
+              "4 chargePoints: there is no charge point CP9 yet\n"
+              "5 chargePointGroups: no charge point is in the group south yet\n");
 }
 
 TEST(BadgeTable, RefusesWhatIsNoTableOfBadges) {

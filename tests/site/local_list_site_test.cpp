@@ -96,6 +96,17 @@ struct LocalListOnSite : testing::Test, OneCharger {
     std::optional<v16::UpdateStatus> status;  // instead of the holder's
 };
 
+TEST_F(LocalListOnSite, NamesGroupsAsAuthorizeIsAnswered) {
+    site.badges["TAG"].group = "fleet";
+    site.badge_groups["FLEET"].name = "FLEET";
+    const auto sent = seconds(30);
+    ASSERT_THAT(sent, SizeIs(1));
+    const auto& info = sent[0].localAuthorizationList->at(0).idTagInfo;
+    EXPECT_EQ(info->parentIdTag->value, "FLEET");
+    const auto asked_now = authorize(site, charger(), "TAG", now.wall);
+    EXPECT_EQ(asked_now.id_tag_info.parentIdTag->value, "FLEET");
+}
+
 TEST_F(LocalListOnSite, ComesBehindSetUpAndIsNotSentAgain) {
     EXPECT_EQ(status_now().state, LocalListState::unknown);
     EXPECT_FALSE(status_now().supported);

@@ -10,6 +10,8 @@
 namespace busbar::site::test {
 namespace {
 
+using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -253,8 +255,8 @@ TEST_F(RoutesTest, AStopWithoutOurNumberEndsTheOnlyTransactionItFits) {
         bool estimated;
     };
     for (const auto& [id, meter, more, fits, estimated] :
-         std::vector<Case>{{"-1", 2000, "", true, false},
-                           {"0", 2000, R"(,"idTag":"tag")", true, false},
+         std::vector<Case>{{"-1", 2000, "", true, true},
+                           {"0", 2000, R"(,"idTag":"tag")", true, true},
                            {"7", 2000, R"(,"idTag":"TAG")", true, true},
                            {"-1", 999, "", false, false},
                            {"-1", 2000, R"(,"idTag":"OTHER")", false, false}}) {
@@ -379,6 +381,23 @@ TEST_F(RoutesTest, ARefusedStartDoesNotHoldItsBadge) {
     send("StopTransaction", stop("1001"));
     EXPECT_EQ(site.open_transactions_of("TAG"), 0);
     EXPECT_THAT(start_there(2), ElementsAre(HasSubstr("Accepted")));
+}
+
+// Its charger asks again because the answer was lost: the rule has not changed its mind.
+TEST_F(RoutesTest, ARepeatOfARefusedStartIsRefusedAgain) {
+    add_charger("CP2");
+    const auto other = connect("CP2");
+    receive(site, "CP2", other, "[2,\"s\",\"StartTransaction\"," + start + "]", now);
+    for (const auto* id : {"1", "2"}) {
+        EXPECT_THAT(send("StartTransaction", start, id), Contains(HasSubstr("ConcurrentTx")));
+    }
+    EXPECT_THAT(charger().open, SizeIs(1));
+    // What was accepted stays so only as long as its badge is good.
+    receive(site, "CP2", other, "[2,\"t\",\"StartTransaction\"," + start + "]", now);
+    EXPECT_THAT(other->take(), Contains(AllOf(HasSubstr("\"t\""), HasSubstr("Accepted"))));
+    site.badges["TAG"].status = "blocked";
+    receive(site, "CP2", other, "[2,\"u\",\"StartTransaction\"," + start + "]", now);
+    EXPECT_THAT(other->take(), Contains(AllOf(HasSubstr("\"u\""), HasSubstr("Blocked"))));
 }
 
 // --- Rules of commands ---------------------------------------------------------------------------

@@ -111,16 +111,139 @@ TEST(Salvage, CountsWhatItHadToReplace) {
     EXPECT_FALSE(one.charger().deviations.contains("salvaged:reservationId"));
 }
 
-TEST(Salvage, StrictChargersAreToldInstead) {
+TEST(Salvage, StrictChargersAreToldWhereNothingIsUnderstood) {
     for (const auto& [action, payload] : std::vector<std::pair<std::string, std::string>>{
              {"StartTransaction", R"({"idTag":"TAG"})"},
+             {"StartTransaction",
+              R"({"connectorId":1,"idTag":"TAG","meterStart":1,"timestamp":"soon"})"},
              {"StopTransaction", "{}"},
-             {"MeterValues", "{}"}}) {
+             {"StopTransaction", R"({"transactionId":1001,"meterStop":5,"timestamp":"soon"})"},
+             {"MeterValues", "{}"},
+             {"MeterValues", R"({"connectorId":1,"meterValue":[]})"},
+             {"MeterValues", R"({"connectorId":1,"meterValue":[{"timestamp":"soon",)"
+                             R"("sampledValue":[{"value":"7"}]}]})"}}) {
         OneCharger one;
         one.charger().settings.validation = "strict";
         EXPECT_THAT(one.send(action, payload), ElementsAre(StartsWith(R"([4,"x",)")));
         EXPECT_THAT(one.journal.rows, IsEmpty());
     }
+}
+
+// Ruling R13: money is never refused.
+TEST(Salvage, StrictChargersMoneyIsTaken) {
+    OneCharger one;
+    one.charger().settings.validation = "strict";
+    EXPECT_THAT(
+        one.send("StartTransaction", R"({"connectorId":"1","idTag":"TAG","meterStart":1000,)"
+                                     R"("timestamp":"2026-05-01T08:00:00Z"})"),
+        ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_THAT(one.journal.all<db::TransactionStarted>(), SizeIs(1));
+    EXPECT_TRUE(one.charger().deviations.contains("StartTransaction:wrong_type"));
+    EXPECT_THAT(one.send("MeterValues",
+                         R"({"connectorId":1,"transactionId":1001,"meterValue":)"
+                         R"({"timestamp":"2026-05-01T08:00:00Z","sampledValue":[{"value":"7"}]}})",
+                         "y"),
+                ElementsAre(R"([3,"y",{}])"));
+    EXPECT_THAT(one.journal.all<db::MeterSample>(), SizeIs(1));
+    EXPECT_THAT(one.send("StopTransaction",
+                         R"({"transactionId":1001,"timestamp":"2026-05-01T09:00:00Z","x":1})", "z"),
+                ElementsAre(R"([3,"z",{}])"));
+    EXPECT_THAT(one.journal.all<db::TransactionStopped>(), SizeIs(1));
+    EXPECT_TRUE(one.charger().deviations.contains("salvaged:meterStop"));
+    EXPECT_THAT(one.charger().open, IsEmpty());
+}
+
+// --- Reports -------------------------------------------------------------------------------------
+
+std::string status_with(const std::string& members) {
+    return R"({"connectorId":1,)" + members + R"(,"timestamp":"2026-05-01T08:00:00Z"})";
+}
+
+TEST(Salvage, AStateIsKnownWhateverItsErrorIsCalled) {
+    struct Case {
+        std::string error;
+        std::string known_as;
+        std::optional<std::string> info;
+    };
+    for (const auto& [error, known_as, info] :
+         std::vector<Case>{{R"("errorCode":"Error",)", "OtherError", "Error"},
+                           {R"("errorCode":7,)", "OtherError", "7"},
+                           {R"("errorCode":"",)", "NoError", {}},
+                           {R"("errorCode":null,)", "NoError", {}},
+                           {"", "NoError", {}}}) {
+        OneCharger one;
+        one.charger().setup_due.reset();
+        SCOPED_TRACE(error);
+        EXPECT_THAT(one.send("StatusNotification", status_with(error + R"("status":"Available")")),
+                    ElementsAre(R"([3,"x",{}])"));
+        ASSERT_TRUE(one.charger().connectors.contains(1));
+        const auto& status = one.charger().connectors.at(1).status;
+        ASSERT_TRUE(status);
+        EXPECT_EQ(status->status, "Available");
+        EXPECT_EQ(status->error_code, known_as);
+        EXPECT_EQ(status->info, info);
+        EXPECT_TRUE(one.charger().setup_due) << "it needs its safe profile";
+        EXPECT_TRUE(one.charger().deviations.contains("salvaged:errorCode"));
+    }
+    OneCharger one;
+    one.send("StatusNotification",
+             status_with(R"("errorCode":"Error","info":"hot","status":"Faulted")"));
+    const auto& status = one.charger().connectors.at(1).status;
+    EXPECT_EQ(status->info, "hot");
+    EXPECT_EQ(status->vendor_error_code, "Error");
+    one.charger().settings.validation = "strict";
+    EXPECT_THAT(one.send("StatusNotification",
+                         status_with(R"("errorCode":"Error","status":"Available")"), "y"),
+                ElementsAre(HasSubstr("PropertyConstraintViolation")));
+}
+
+TEST(Salvage, AStateOfOlderVersionsIsTranslated) {
+    OneCharger one;
+    one.charger().setup_due.reset();
+    const auto say = [&](const std::string& state, const std::string& id) {
+        EXPECT_THAT(one.send("StatusNotification",
+                             status_with(R"("errorCode":"NoError","status":")" + state + "\""), id),
+                    ElementsAre("[3,\"" + id + "\",{}]"));
+        const auto& status = one.charger().connectors.at(1).status;
+        return status ? status->status : "";
+    };
+    EXPECT_EQ(say("Sleeping", "1"), "") << "nobody knows what that is";
+    EXPECT_TRUE(one.charger().setup_due) << "the connector is there";
+    EXPECT_EQ(say("Occupied", "2"), "Preparing");
+    one.send("StartTransaction", object(start), "3");
+    EXPECT_EQ(say("occupied", "4"), "Charging");
+    EXPECT_EQ(say("Sleeping", "5"), "Charging") << "it is not known better";
+    // No connector, no state.
+    EXPECT_THAT(one.send("StatusNotification", R"({"status":"Available"})", "6"),
+                ElementsAre(StartsWith(R"([4,"6",)")));
+}
+
+TEST(Salvage, ConnectorsThatAreMadeUpAreLimitedWhateverTheirState) {
+    OneCharger one;
+    for (int i = 1; i <= 30; ++i) {
+        one.send("StatusNotification",
+                 R"({"connectorId":)" + std::to_string(i) + R"(,"status":"Sleeping"})");
+    }
+    EXPECT_THAT(one.charger().connectors, SizeIs(16));
+}
+
+TEST(Salvage, WordsForProgressThatAreNoneAreAnsweredAndEndNothing) {
+    OneCharger one;
+    one.send("FirmwareStatusNotification", R"({"status":"Downloading"})");
+    for (const auto* action : {"FirmwareStatusNotification", "SignedFirmwareStatusNotification",
+                               "DiagnosticsStatusNotification", "LogStatusNotification"}) {
+        for (const auto* payload : {R"({"status":"Foo","requestId":1})", "{}"}) {
+            EXPECT_THAT(one.send(action, payload, "x"), ElementsAre(R"([3,"x",{}])")) << action;
+        }
+        EXPECT_TRUE(one.charger().deviations.contains(std::string{action} + ":bad_value"));
+        EXPECT_THAT(one.send(action, "[]"), ElementsAre(HasSubstr("FormationViolation")));
+        one.charger().settings.validation = "strict";
+        EXPECT_THAT(one.send(action, "{}", "y"), ElementsAre(HasSubstr("ProtocolError")));
+        one.charger().settings.validation = "lenient";
+    }
+    EXPECT_EQ(one.charger().firmware_status->status, "Downloading");
+    EXPECT_FALSE(one.charger().diagnostics_status);
+    EXPECT_FALSE(one.charger().log_status);
 }
 
 // --- The parts -----------------------------------------------------------------------------------

@@ -9,9 +9,22 @@ namespace {
 
 struct StatusTest : testing::Test, OneCharger {
     void say(std::int32_t connector, const std::string& status, std::string error = "NoError") {
+        say_at(to_string(now.wall), connector, status, std::move(error));
+    }
+    void say_at(const std::string& at, std::int32_t connector, const std::string& status,
+                std::string error = "NoError") {
         send("StatusNotification", R"({"connectorId":)" + std::to_string(connector) +
                                        R"(,"errorCode":")" + error + R"(","status":")" + status +
-                                       R"(","timestamp":")" + to_string(now.wall) + "\"}");
+                                       R"(","timestamp":")" + at + "\"}");
+    }
+    void come_back() {
+        disconnected(site, "CP1", link, now);
+        pass(10s);
+        link = connect("CP1");
+    }
+    std::uint64_t old_ones() {
+        const auto found = charger().deviations.find("old_status");
+        return found == charger().deviations.end() ? 0 : found->second.count;
     }
     void start(std::int32_t connector) {
         send("StartTransaction", R"({"connectorId":)" + std::to_string(connector) +
@@ -57,6 +70,68 @@ TEST_F(StatusTest, TwoPlugsAreTwo) {
     say(1, "Preparing");
     say(2, "Preparing");
     EXPECT_EQ(status(2), "Preparing");
+}
+
+TEST_F(StatusTest, AClockThatWasNeverSetDoesNotHoldTheState) {
+    say(1, "Available");
+    std::uint64_t count = 0;
+    for (const auto* at :
+         {"2000-01-01T00:00:09Z", "1970-01-01T00:01:00Z", "0001-01-01T00:00:00Z"}) {
+        for (const auto* state : {"Preparing", "Charging", "Faulted"}) {
+            pass(1s);
+            say_at(at, 1, state, "GroundFailure");
+            EXPECT_EQ(status(1), state) << at;
+            EXPECT_EQ(charger().connectors.at(1).status->at, now.wall);
+            EXPECT_EQ(old_ones(), ++count);
+        }
+    }
+    // Once the clock is right, all is well.
+    say(1, "Available");
+    EXPECT_EQ(status(1), "Available");
+    EXPECT_EQ(old_ones(), count);
+}
+
+TEST_F(StatusTest, AQueueThatIsReplayedDoesNotTurnTheStateBack) {
+    const auto long_ago = to_string(now.wall - 48h);
+    say(1, "Charging");
+    pass(1min);
+    say_at(long_ago, 1, "Available");
+    EXPECT_EQ(status(1), "Charging");
+    pass(1h);
+    come_back();
+    say_at(long_ago, 1, "Available");
+    EXPECT_EQ(status(1), "Charging");
+    EXPECT_EQ(old_ones(), 2U);
+}
+
+TEST_F(StatusTest, AClockThatWasSetBackHoldsTheStateForMinutesOnly) {
+    const auto wrong = [&] { return to_string(now.wall - 24h * 400); };
+    say(1, "Available");
+    pass(1min);
+    say_at(wrong(), 1, "Preparing");
+    EXPECT_EQ(status(1), "Available");
+    pass(5min);
+    say_at(wrong(), 1, "Preparing");
+    EXPECT_EQ(status(1), "Preparing");
+    pass(1min);
+    say_at(wrong(), 1, "Charging");
+    EXPECT_EQ(status(1), "Charging") << "by the same clock it is the newer one";
+    say(1, "Available");
+    come_back();
+    pass(6min);
+    say_at(wrong(), 1, "Preparing");
+    EXPECT_EQ(status(1), "Preparing") << "no queue takes that long";
+}
+
+TEST_F(StatusTest, WhatABootedChargerSaysIsNews) {
+    say(1, "Available");
+    come_back();
+    send("BootNotification", R"({"chargePointVendor":"V","chargePointModel":"M"})", "b");
+    for (const auto* state : {"Preparing", "Charging"}) {
+        pass(1s);
+        say_at(to_string(now.wall - 24h * 400), 1, state);
+        EXPECT_EQ(status(1), state);
+    }
 }
 
 TEST_F(StatusTest, HiddenConnectorsAreNone) {

@@ -77,6 +77,23 @@ TEST(TransactionEnergy, OfAStartAtZeroIsWhatWasSeen) {
     expect(Charge{0}.stops(60min, 12'345'678), 0, "unknown");
 }
 
+// A stop that repeats the start's register, or an earlier one of its own.
+TEST(TransactionEnergy, IsNotLostToAStaleStop) {
+    for (const double stop : {811'900.0, 812'000.0, 812'100.0, 812'400.0}) {
+        SCOPED_TRACE(stop);
+        expect(Charge{812'000}.reads(20min, 812'200).reads(40min, 812'567).stops(60min, stop), 567,
+               "register_sum");
+    }
+    // Neither start nor stop is of the register that is measured.
+    expect(Charge{0}.reads(20min, 812'000).reads(40min, 812'567).stops(60min, 0), 567,
+           "register_sum");
+    // Rounded while it runs, exact at its ends.
+    expect(Charge{812'100}.reads(30min, 813'000).stops(60min, 812'600), 500, "register");
+    expect(Charge{812'100}.reads(30min, 812'340).stops(60min, 812'300), 200, "register");
+    // What was measured after the stop is the next one's.
+    expect(Charge{1000}.reads(30min, 5000).reads(70min, 9000).stops(60min, 5500), 4500, "register");
+}
+
 TEST(TransactionEnergy, IsBoundedByWhatCanBeDelivered) {
     const auto energy = Charge{1000}.stops(60min, 5'000'000);
     EXPECT_EQ(energy.source, "register");

@@ -146,6 +146,18 @@ void check_energy(const Kept& kept) {
     }
 }
 
+// Its stop says less than what was measured: that counts.
+void check_stale(const Kept& kept) {
+    const auto& session = kept.session;
+    const auto& temper = kept.temper();
+    if (temper.mixes || temper.clock_jumps || temper.lies_in_values) return;
+    if (are_values_misleading(temper)) return;
+    constexpr double trifle_wh = 52;
+    const auto energy = static_cast<double>(*kept.stop->energy_wh);
+    ASSERT_GE(energy, session.known_wh - trifle_wh) << session.badge << " has a stale stop";
+    ASSERT_LE(energy, session.energy_wh + 2) << session.badge << " has a stale stop";
+}
+
 // What was kept of one session must be right, as far as it can be known.
 void check_session(const Kept& kept) {
     const auto& session = kept.session;
@@ -169,13 +181,16 @@ void check_session(const Kept& kept) {
     const bool is_doubtful = temper.stop_numbers != Numbers::right || !session.stop_is_readable ||
                              !session.erased_as.empty();
     ASSERT_TRUE(!kept.stop->estimated || is_doubtful) << session.badge;
+    if (session.is_stop_stale) return check_stale(kept);
     if (!session.is_falsified) check_energy(kept);
 }
 
 // Nothing is counted that did not flow, whoever it is counted for.
 void check_sum(const History& history, const Recorder& recorder) {
     const auto& temper = history.temper();
-    if (temper.lies_at_ends || is_undecidable(temper) || are_values_misleading(temper)) return;
+    if (temper.lies_at_ends || temper.stale_stops || is_undecidable(temper) ||
+        are_values_misleading(temper))
+        return;
     if (temper.clock_jumps || temper.one_connector || temper.resets) return;
     if (temper.value_numbers != Numbers::right) return;
     // Until the start comes, what is measured counts for the session before.
@@ -248,6 +263,8 @@ std::string describe(const History& history, const Recorder& recorder) {
     add(temper.tells_begin, "tells_begin");
     add(temper.lies_in_values, "lies_in_values");
     add(temper.lies_at_ends, "lies_at_ends");
+    add(temper.stale_stops, "stale_stops");
+    add(temper.replays, "replays");
     add(temper.one_connector, "one_connector");
     add(temper.one_badge, "one_badge");
     add(temper.echoes_numbers, "echoes_numbers");

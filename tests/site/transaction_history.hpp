@@ -66,6 +66,8 @@ struct Temper {
     bool echoes_numbers = true;   // what is known of its model
     bool lies_in_values = false;  // some are absurd
     bool lies_at_ends = false;    // some starts and stops are
+    bool stale_stops = false;     // some repeat the start's register, or an earlier one
+    bool replays = false;         // what was sent and answered is sent again, much later
     bool one_connector = false;   // both sockets are said to be connector 1
     bool one_badge = false;       // everybody has the same
 };
@@ -88,6 +90,7 @@ struct Session {
     bool is_register_whole = true;  // neither reset nor rolled over inside
     bool was_reset = false;
     bool is_falsified = false;  // one of its ends
+    bool is_stop_stale = false;
     bool stop_is_readable = true;
     std::set<std::int32_t> answers;  // transactionIds that its start was given
     bool start_came = false;
@@ -115,6 +118,7 @@ struct Message {
     double register_wh = 0;
     Timestamp delivered;
     Lie lie = Lie::none;
+    bool is_replay = false;
 };
 
 inline std::int32_t whole(double wh) { return static_cast<std::int32_t>(std::floor(wh)); }
@@ -140,15 +144,20 @@ inline double told(double wh, Lie lie) {
 // Makes the sessions and what the chargers say of them.
 class History {
 public:
-    explicit History(std::uint64_t seed) : random_(seed) {
+    explicit History(std::uint64_t seed) : random_(seed), rare_(~seed) {
         choose_network();
         choose_faults();
+        // Else nothing but a register may tell whose stop it is.
+        temper_.stale_stops =
+            rare_.chance(8) && !temper_.lies_at_ends && temper_.stop_numbers == Numbers::right;
+        temper_.replays = rare_.chance(15);
         const int chargers = random_.chance(25) ? 2 : 1;
         for (int charger = 0; charger < chargers; ++charger) {
             for (const int socket : {1, 2}) charge_on(charger, socket, random_.pick(0, 2));
         }
         if (sessions.empty()) charge_on(0, 1, 1);
         lie_at_ends();
+        make_stops_stale();
         if (random_.chance(30)) happen(Message::Kind::boot);
         if (random_.chance(40)) happen(Message::Kind::restart);
         if (random_.chance(20)) happen(Message::Kind::restart);
@@ -297,6 +306,18 @@ private:
         }
     }
 
+    void make_stops_stale() {
+        if (!temper_.stale_stops) return;
+        for (auto& session : sessions) {
+            const auto risen = session.meter_stop - session.meter_start;
+            if (!session.is_register_whole || risen <= 0 || rare_.chance(40)) continue;
+            session.is_falsified = true;
+            session.is_stop_stale = true;
+            const bool is_echo = rare_.chance(50);
+            session.meter_stop = session.meter_start + (is_echo ? 0 : rare_.pick(0, risen));
+        }
+    }
+
     static bool is_fact(const Message& message) {
         return message.kind == Message::Kind::start || message.kind == Message::Kind::value ||
                message.kind == Message::Kind::stop;
@@ -340,6 +361,34 @@ private:
         std::stable_sort(messages.begin(), messages.end(),
                          [](const auto& a, const auto& b) { return a.delivered < b.delivered; });
         drop_answered_starts();
+        if (temper_.replays) replay();
+    }
+
+    // A charger that has forgotten what was answered, and sends some hours again.
+    void replay() {
+        const auto from = day_one + minutes{rare_.pick(0, 900)};
+        const auto to = from + minutes{rare_.pick(60, 1'200)};
+        const int charger = rare_.pick(0, 1);
+        std::vector<Message> again;
+        Timestamp at = to;
+        for (const auto& message : messages) {
+            const bool is_its = sessions[message.session].charger == charger;
+            if (!is_fact(message) || !is_its) continue;
+            if (message.made < from || message.made >= to) continue;
+            at = std::max(at, message.delivered);
+            again.push_back(message);
+        }
+        std::stable_sort(again.begin(), again.end(),
+                         [](const auto& a, const auto& b) { return a.made < b.made; });
+        at += minutes{rare_.pick(1, 300)};
+        for (auto& message : again) {
+            at += milliseconds{rare_.pick(50, 20'000)};
+            message.delivered = at;
+            message.is_replay = true;
+        }
+        messages.insert(messages.end(), again.begin(), again.end());
+        std::stable_sort(messages.begin(), messages.end(),
+                         [](const auto& a, const auto& b) { return a.delivered < b.delivered; });
     }
 
     // A charger that has sent the stop has long had the answer to a start that came before it.
@@ -357,6 +406,7 @@ private:
     }
 
     Random random_;
+    Random rare_;  // of its own: what came later has not changed the histories before
     Temper temper_;
     Timestamp jump_at_;
     minutes jump_{0};

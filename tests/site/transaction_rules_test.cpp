@@ -5,12 +5,14 @@
 #include <gtest/gtest.h>
 
 #include "site/privacy.hpp"
+#include "site/transaction_restore.hpp"
 #include "site/transactions.hpp"
 #include "tests/site/support.hpp"
 
 namespace busbar::site::test {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -145,6 +147,63 @@ TEST_F(TransactionRulesTest, WhatADoubtfulEndSaidIsKeptBesideIt) {
     EXPECT_EQ(last_stop().meter_stop_wh, 2500);
 }
 
+TEST_F(TransactionRulesTest, AQueueThatIsSentAgainChangesNothing) {
+    const auto send_queue = [&] {
+        for (const int hour : {1, 3}) {
+            const auto number = 1001 + hour / 2;
+            const auto at = "0" + std::to_string(hour) + ":00:00";
+            EXPECT_THAT(send("StartTransaction", start_at(at, hour * 1000)),
+                        Contains(HasSubstr(R"(},"transactionId":)" + std::to_string(number))));
+            value("0" + std::to_string(hour) + ":30:00",
+                  R"({"value":")" + std::to_string(hour * 1000 + 200) + R"("})");
+            send("StopTransaction",
+                 stop_at("0" + std::to_string(hour + 1) + ":00:00", number, hour * 1000 + 700));
+        }
+    };
+    send_queue();
+    pass(5s);
+    send_queue();
+    pass(2min);
+    send_queue();
+    // While another session runs, too.
+    send("StartTransaction", start_at("07:50:00", 9000));
+    pass(2h);
+    send_queue();
+    EXPECT_EQ(charger().open.size(), 1u);
+    EXPECT_EQ(journal.all<db::TransactionStarted>().size(), 3u);
+    ASSERT_EQ(journal.all<db::TransactionStopped>().size(), 2u);
+    EXPECT_EQ(last_stop().energy_wh, 700);
+    EXPECT_TRUE(journal.all<db::OrphanStop>().empty());
+}
+
+TEST_F(TransactionRulesTest, AnEndWithoutANumberOfOursMayBeReplaced) {
+    for (const int none : {0, -1, 888'888}) {
+        SCOPED_TRACE(none);
+        const auto id = 1001 + static_cast<int>(charger().stopped.size());
+        send("StartTransaction", start_at("06:00:00", 1000 + id));
+        send("StopTransaction", stop_at("06:30:00", none, 1900 + id));
+        EXPECT_TRUE(last_stop().estimated);
+        send("StopTransaction", stop_at("06:31:00", id, 1950 + id));
+        EXPECT_FALSE(last_stop().estimated);
+        EXPECT_EQ(last_stop().energy_wh, 950);
+    }
+    // A charger that is known for such numbers leaves no doubt.
+    charger().quirks.echoes_transaction_ids = false;
+    send("StartTransaction", start_at("07:00:00", 9000));
+    send("StopTransaction", stop_at("07:30:00", -1, 9500));
+    EXPECT_FALSE(last_stop().estimated);
+}
+
+// What a guessed stop said is none of its readings, after a restart either.
+TEST_F(TransactionRulesTest, AGuessedStopSaysNothingAgainstTheRealOne) {
+    send("StartTransaction", start_at("06:00:00"));
+    send("StopTransaction", stop_at("06:30:00", 77'000, 5000));
+    auto& ended = charger().stopped.front();
+    ended = restored(ended.start, *ended.stop, power_watts_max(charger()));
+    send("StopTransaction", stop_at("06:40:00", 1001, 2500));
+    EXPECT_EQ(last_stop().energy_wh, 1500);
+}
+
 struct ErasedBadge : TransactionRulesTest {
     void erase() { erase_badge(site, "TAG", "anon-00000001"); }
 };
@@ -158,6 +217,17 @@ TEST_F(ErasedBadge, DoesNotComeBackWithALateStop) {
     EXPECT_FALSE(last_stop().estimated);
     EXPECT_EQ(last_stop().energy_wh, 1000);
     EXPECT_EQ(last_stop().id_tag, "anon-00000001");
+}
+
+TEST_F(ErasedBadge, DoesNotComeBackWithARepeatedStart) {
+    send("StartTransaction", start_at("06:00:00"));
+    send("StopTransaction", stop_at("06:30:00", 1001, 2000));
+    erase();
+    pass(2min);
+    EXPECT_THAT(send("StartTransaction", start_at("06:00:00")),
+                ElementsAre(HasSubstr(R"("transactionId":1001)")));
+    EXPECT_EQ(journal.all<db::TransactionStarted>().size(), 1u);
+    EXPECT_TRUE(charger().open.empty());
 }
 
 TEST_F(ErasedBadge, IsOneSessionWithItsStopAndItsStartWhicheverComesLate) {

@@ -69,6 +69,42 @@ TEST_F(TransactionsTest, AStartBefore2020IsNewOnceItsMatchHasStopped) {
     EXPECT_TRUE(journal.all<db::TransactionStarted>().at(1).implausible_start);
 }
 
+// What a clock says that was never set belongs to the day that it comes.
+TEST_F(TransactionsTest, NoTransactionIsOfTheYear1970) {
+    charger().settings.max_milliamps = 32'000;
+    send("StartTransaction",
+         R"({"connectorId":1,"idTag":"TAG","meterStart":1000,"timestamp":"1970-01-01T00:00:10Z"})");
+    const auto begun = journal.all<db::TransactionStarted>().at(0);
+    EXPECT_EQ(begun.started_at, now.wall);
+    EXPECT_TRUE(begun.implausible_start);
+    EXPECT_EQ(charger().deviations.at("timestamp_before_2020").last_example,
+              "1970-01-01T00:00:10Z");
+    EXPECT_EQ(charger().deviations.at("implausible_start").count, 1u);
+    // How long it has taken is not known: both may have waited together.
+    send("StopTransaction",
+         R"({"transactionId":1001,"meterStop":150000,"timestamp":"1970-01-01T09:00:00Z",)"
+         R"("transactionData":[{"timestamp":"1970-01-01T00:00:10Z","sampledValue":[)"
+         R"({"value":"1000","context":"Transaction.Begin"}]}]})");
+    const auto ended = journal.all<db::TransactionStopped>().at(0);
+    EXPECT_EQ(ended.stopped_at, now.wall);
+    EXPECT_EQ(ended.energy_wh, 149'000);
+    EXPECT_EQ(charger().deviations.at("timestamp_before_2020").count, 2u);
+}
+
+TEST_F(TransactionsTest, ValuesOf1970CountAsTheyCome) {
+    charger().settings.max_milliamps = 32'000;
+    send("StartTransaction",
+         R"({"connectorId":1,"idTag":"TAG","meterStart":1000,"timestamp":"1970-01-01T00:00:10Z"})");
+    pass(10min);
+    send("MeterValues", R"({"connectorId":1,"transactionId":1001,"meterValue":[{"timestamp":)"
+                        R"("1970-01-01T00:10:10Z","sampledValue":[{"value":"1750"}]}]})");
+    pass(10min);
+    send("StopTransaction",
+         R"({"transactionId":1001,"meterStop":1000,"timestamp":"1970-01-01T00:20:10Z"})");
+    EXPECT_EQ(journal.all<db::TransactionStopped>().at(0).energy_wh, 750);
+    EXPECT_EQ(charger().deviations.at("energy_not_by_register").count, 1u);
+}
+
 TEST_F(TransactionsTest, ARefusedBadgeGetsAnIdToo) {
     const std::string unknown =
         R"({"connectorId":1,"idTag":"NOBODY","meterStart":1,"timestamp":"2026-05-01T08:00:00Z"})";
