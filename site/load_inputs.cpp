@@ -12,6 +12,7 @@
 #include "site/metering.hpp"
 #include "site/operator_profiles.hpp"
 #include "site/safe_profiles.hpp"
+#include "site/transactions.hpp"
 
 namespace busbar::site {
 namespace {
@@ -28,12 +29,6 @@ Amps minimum_for(const Site& site, const ChargePoint& charger, const Connector& 
     const auto deciamps =
         (std::int64_t{minimum.milliamps} * nominal_volts / lowest_volts + 99) / 100;
     return Amps::from_milliamps(static_cast<std::int32_t>(deciamps * 100));
-}
-
-bool runs_on(const ChargePoint& charger, std::int32_t connector_id) {
-    return std::any_of(charger.open.begin(), charger.open.end(), [&](const Transaction& running) {
-        return running.start.connector_id == connector_id;
-    });
 }
 
 std::chrono::seconds raise_pause(const ChargePoint& charger, const Connector& connector) {
@@ -87,7 +82,7 @@ bool has_spoken(const Connector& connector) {
 void drop_made_up(const Site& site, ChargePoint& charger) {
     std::erase_if(charger.connectors, [&](const auto& known) {
         const auto& [connector_id, connector] = known;
-        return connector_id > 0 && !runs_on(charger, connector_id) &&
+        return connector_id > 0 && !has_transaction(charger, connector_id) &&
                is_made_up(charger, connector_id, connector) &&
                !site.engine.knows(evse_id(charger.settings.id, connector_id));
     });
@@ -107,7 +102,7 @@ void gather_from(Site& site, ChargePoint& charger, std::vector<dlm::EvseInput>& 
     for (const auto& [connector_id, connector] : charger.connectors) {
         if (connector_id == 0 || is_hidden(charger, connector_id)) continue;
         const bool made_up = is_made_up(charger, connector_id, connector);
-        if ((made_up || !is_accepted) && !runs_on(charger, connector_id)) continue;
+        if ((made_up || !is_accepted) && !has_transaction(charger, connector_id)) continue;
         auto input = evse_input(site, charger, connector_id, connector);
         input.made_up = made_up;
         // No safe profile holds its car back, either.

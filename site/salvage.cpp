@@ -44,26 +44,18 @@ T read_loose(const Json& payload) {
     return decode<T>(payload, {.lenient = true}, report).value_or(T{});
 }
 
-template <class T>
-std::optional<T> read(const std::optional<RawJson>& json,
-                      std::optional<Timestamp> received_at = std::nullopt) {
-    if (!json) return std::nullopt;
-    DecodeReport report;
-    return decode_text<T>(json->text, {.lenient = true, .received_at = received_at}, report);
-}
-
 // As it should be, or as salvage_number() reads it; the field is noted unless it is the former.
 template <class R>
 std::optional<std::int32_t> number(Salvaged<R>& out, const std::optional<RawJson>& json,
                                    std::string_view field, bool energy) {
-    if (const auto value = read<std::int32_t>(json)) return value;
+    if (const auto value = read_member<std::int32_t>(json)) return value;
     out.fields.emplace_back(field);
     return json ? salvage_number(json->text, energy) : std::nullopt;
 }
 
 template <class R>
 Timestamp time(Salvaged<R>& out, const std::optional<RawJson>& json, Timestamp received_at) {
-    if (const auto value = read<Timestamp>(json)) return *value;
+    if (const auto value = read_member<Timestamp>(json)) return *value;
     out.fields.emplace_back("timestamp");
     out.time_is_known = false;
     return received_at;
@@ -73,11 +65,13 @@ Timestamp time(Salvaged<R>& out, const std::optional<RawJson>& json, Timestamp r
 template <class R>
 std::vector<v16::MeterValue> values(Salvaged<R>& out, const std::optional<RawJson>& json,
                                     std::string_view field, Timestamp received_at) {
-    if (auto all = read<std::vector<v16::MeterValue>>(json, received_at)) return std::move(*all);
+    if (auto all = read_member<std::vector<v16::MeterValue>>(json, received_at))
+        return std::move(*all);
     out.fields.emplace_back(field);
     std::vector<v16::MeterValue> some;
-    for (const auto& item : read<std::vector<RawJson>>(json).value_or(std::vector<RawJson>{})) {
-        auto value = read<v16::MeterValue>(item, received_at);
+    for (const auto& item :
+         read_member<std::vector<RawJson>>(json).value_or(std::vector<RawJson>{})) {
+        auto value = read_member<v16::MeterValue>(item, received_at);
         if (value) some.push_back(std::move(*value));
     }
     return some;
@@ -145,7 +139,7 @@ Salvaged<v16::StartTransaction::Request> salvage_start(const Json& payload, Time
     const auto connector = number(out, loose.connectorId, "connectorId", false);
     out.connector_is_known = connector.has_value();
     out.request.connectorId = connector.value_or(0);
-    auto badge = read<std::string>(loose.idTag);
+    auto badge = read_member<std::string>(loose.idTag);
     if (!badge) out.fields.emplace_back("idTag");
     out.request.idTag.value = std::move(badge).value_or("");
     const auto meter = number(out, loose.meterStart, "meterStart", true);
@@ -161,7 +155,7 @@ Salvaged<v16::StartTransaction::Request> salvage_start(const Json& payload, Time
 Salvaged<v16::StopTransaction::Request> salvage_stop(const Json& payload, Timestamp received_at) {
     const auto loose = read_loose<LooseStop>(payload);
     Salvaged<v16::StopTransaction::Request> out;
-    if (auto badge = read<std::string>(loose.idTag)) {
+    if (auto badge = read_member<std::string>(loose.idTag)) {
         out.request.idTag.emplace().value = std::move(*badge);
     } else if (loose.idTag) {
         out.fields.emplace_back("idTag");
@@ -172,7 +166,7 @@ Salvaged<v16::StopTransaction::Request> salvage_stop(const Json& payload, Timest
     out.request.timestamp = time(out, loose.timestamp, received_at);
     out.request.transactionId =
         number(out, loose.transactionId, "transactionId", false).value_or(-1);
-    out.request.reason = read<v16::StopTransactionReason>(loose.reason);
+    out.request.reason = read_member<v16::StopTransactionReason>(loose.reason);
     if (loose.reason && !out.request.reason) out.fields.emplace_back("reason");
     if (loose.transactionData) {
         out.request.transactionData =

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/codec.hpp"
 #include "ocpp/v16/core.hpp"
 
 namespace busbar::site {
@@ -23,6 +24,15 @@ struct Salvaged {
     bool connector_is_known = true;   // else connectorId is 0
     bool time_is_known = true;        // else timestamp is the time of receipt
 };
+
+// A member as it should be; nothing where it is missing or cannot be read.
+template <class T>
+std::optional<T> read_member(const std::optional<RawJson>& json,
+                             std::optional<Timestamp> received_at = std::nullopt) {
+    if (!json) return std::nullopt;
+    DecodeReport report;
+    return decode_text<T>(json->text, {.lenient = true, .received_at = received_at}, report);
+}
 
 // A number of the JSON value `json`, text or not: with thousands separators and, if `energy`, with
 // Wh or kWh behind it, in Wh then. Nothing where it can be read in two ways or is out of range.

@@ -24,18 +24,11 @@ struct LooseReport {
 };
 BOOST_DESCRIBE_STRUCT(LooseReport, (), (status))
 
-template <class T>
-std::optional<T> read(const std::optional<RawJson>& json) {
-    if (!json) return std::nullopt;
-    DecodeReport report;
-    return decode_text<T>(json->text, {.lenient = true}, report);
-}
-
 // A member that may be missing: it is left out, and noted, if it cannot be read.
 template <class T>
 void take(SalvagedStatus& out, std::optional<T>& member, const std::optional<RawJson>& json,
           std::string_view field) {
-    member = read<T>(json);
+    member = read_member<T>(json);
     if (json && !member) out.fields.emplace_back(field);
 }
 
@@ -48,13 +41,13 @@ void take_error(SalvagedStatus& out, const std::optional<RawJson>& json) {
     using enum v16::StatusNotificationErrorCode;
     auto& request = out.request;
     request.errorCode = NoError;
-    if (const auto known = read<v16::StatusNotificationErrorCode>(json)) {
+    if (const auto known = read_member<v16::StatusNotificationErrorCode>(json)) {
         request.errorCode = *known;
         return;
     }
     out.fields.emplace_back("errorCode");
     if (!json) return;
-    auto word = read<std::string>(json).value_or(json->text);
+    auto word = read_member<std::string>(json).value_or(json->text);
     if (word.empty()) return;
     request.errorCode = OtherError;
     if (has_room(request.info)) {
@@ -65,13 +58,13 @@ void take_error(SalvagedStatus& out, const std::optional<RawJson>& json) {
 }
 
 void take_state(SalvagedStatus& out, const std::optional<RawJson>& json) {
-    if (const auto known = read<v16::StatusNotificationStatus>(json)) {
+    if (const auto known = read_member<v16::StatusNotificationStatus>(json)) {
         out.request.status = *known;
         return;
     }
     out.fields.emplace_back("status");
     out.status_is_known = false;
-    out.is_occupied = equal_ignoring_case(read<std::string>(json).value_or(""), "Occupied");
+    out.is_occupied = equal_ignoring_case(read_member<std::string>(json).value_or(""), "Occupied");
 }
 
 }  // namespace
@@ -80,7 +73,7 @@ std::optional<SalvagedStatus> salvage_status(const Json& payload) {
     DecodeReport report;
     const auto loose = decode<LooseStatus>(payload, {.lenient = true}, report);
     if (!loose) return std::nullopt;
-    const auto connector = read<std::int32_t>(loose->connectorId);
+    const auto connector = read_member<std::int32_t>(loose->connectorId);
     if (!connector) return std::nullopt;
     SalvagedStatus out;
     auto& request = out.request;

@@ -20,11 +20,6 @@ bool is_one_too_many(const ChargePoint& charger, std::int32_t connector_id) {
     return present >= std::max(usual_max, told.value_or(0));
 }
 
-bool has_transaction(const ChargePoint& charger, std::int32_t connector_id) {
-    return std::any_of(charger.open.begin(), charger.open.end(),
-                       [&](const Transaction& t) { return t.start.connector_id == connector_id; });
-}
-
 // The connector that already shows the plug this one says it has: it has become Preparing at the
 // same moment. Nothing if it is a plug of its own.
 std::optional<std::int32_t> shows_the_same_plug(const ChargePoint& charger,

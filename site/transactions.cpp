@@ -471,6 +471,11 @@ void close_overdue(Site& site, ChargePoint& charger, Now now) {
     if (const auto next = next_overdue(book)) site.wake_by(*next);
 }
 
+bool has_transaction(const ChargePoint& charger, std::int32_t connector_id) {
+    return std::any_of(charger.open.begin(), charger.open.end(),
+                       [&](const Transaction& t) { return t.start.connector_id == connector_id; });
+}
+
 void restore_transaction_energy(Site& site, const db::StateSaved& row) {
     if (row.kind != transaction_energy_kind) return;
     db::TransactionKey id = 0;

@@ -36,6 +36,8 @@ v16::StopTransaction::Response take_stop(Context& on, Salvaged<v16::StopTransact
 
 // --- Facts that other messages bring
 
+// True if a transaction runs on the connector.
+bool has_transaction(const ChargePoint& charger, std::int32_t connector_id);
 // Something was measured in a transaction, running or not. `history`: it tells of the past.
 void follow_energy(const Context& on, Transaction& transaction, const MeterSnapshot& snapshot,
                    bool history);

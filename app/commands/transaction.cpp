@@ -37,49 +37,46 @@ int list_as_table(RestClient& client, const ListOptions& options) {
     return 0;
 }
 
+int print_items(RestClient& client, const std::string& path, const ListOptions& options,
+                const std::vector<Column>& columns, std::string_view nothing) {
+    const auto items =
+        ask_for_items(client, {.path = path, .query = options.query}, options.limit.value_or(100));
+    if (!items) return 1;
+    if (options.json) {
+        print_json(*items);
+    } else {
+        print_table(*items, columns, nothing);
+    }
+    return 0;
+}
+
 int list(const ListOptions& options) {
     return with_server("viewer", [&](RestClient& client) {
         if (options.csv) return list_as_table(client, options);
-        const auto items = ask_for_items(client, {.path = "/transactions", .query = options.query},
-                                         options.limit.value_or(100));
-        if (!items) return 1;
-        if (options.json) {
-            print_json(*items);
-            return 0;
-        }
-        print_table(*items,
-                    {{"id", 8},
-                     {"chargePoint", 16},
-                     {"connectorId", 2},
-                     {"badge", 20},
-                     {"startedAt", 24},
-                     {"stoppedAt", 24},
-                     {"energyWh", 9},
-                     {"stopReason", 12}},
-                    "no transactions");
-        return 0;
+        return print_items(client, "/transactions", options,
+                           {{"id", 8},
+                            {"chargePoint", 16},
+                            {"connectorId", 2},
+                            {"badge", 20},
+                            {"startedAt", 24},
+                            {"stoppedAt", 24},
+                            {"energyWh", 9},
+                            {"stopReason", 12}},
+                           "no transactions");
     });
 }
 
 int list_orphans(const ListOptions& options) {
     return with_server("viewer", [&](RestClient& client) {
-        const auto items = ask_for_items(client, {.path = "/orphan-stops", .query = options.query},
-                                         options.limit.value_or(100));
-        if (!items) return 1;
-        if (options.json) {
-            print_json(*items);
-            return 0;
-        }
-        print_table(*items,
-                    {{"id", 8},
-                     {"chargePoint", 16},
-                     {"transactionId", 10},
-                     {"idTag", 20},
-                     {"stoppedAt", 24},
-                     {"meterStopWh", 9},
-                     {"stopReason", 12}},
-                    "no stops without a transaction");
-        return 0;
+        return print_items(client, "/orphan-stops", options,
+                           {{"id", 8},
+                            {"chargePoint", 16},
+                            {"transactionId", 10},
+                            {"idTag", 20},
+                            {"stoppedAt", 24},
+                            {"meterStopWh", 9},
+                            {"stopReason", 12}},
+                           "no stops without a transaction");
     });
 }
 
